@@ -1,0 +1,1 @@
+//! Files, commands and supervised processes on this machine.

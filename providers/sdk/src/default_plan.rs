@@ -1,0 +1,132 @@
+//! The plan of a type whose schema says all there is to say: compare attribute by attribute.
+
+use crate::change::{Action, PlannedChange, Reason, ReplaceOrder};
+use crate::diff::{Diff, diff};
+use crate::error::ProviderError;
+use crate::provider::PlanRequest;
+use crate::schema::{Attribute, AttributeKind, ResourceSchema};
+use crate::value::{AttrPath, Map, Value};
+
+/// Plans one resource from its schema alone. The order of a replacement is settled by the engine.
+///
+/// # Errors
+/// None of its own; the signature is the contract's.
+pub fn plan(request: &PlanRequest<'_>) -> Result<PlannedChange, ProviderError> {
+    let config = &request.desired.config;
+    let Some(recorded) = request.recorded else {
+        let planned = planned_new(request.schema, config);
+        let diffs = shown(diff(&Value::from(Map::new()), &planned));
+        return Ok(PlannedChange { diffs, ..PlannedChange::new(Action::Create, Reason::New, planned) });
+    };
+    let Some(observed) = request.observed else {
+        let planned = planned_new(request.schema, config);
+        let diffs = shown(diff(&Value::from(Map::new()), &planned));
+        return Ok(PlannedChange { diffs, ..PlannedChange::new(Action::Create, Reason::Missing, planned) });
+    };
+
+    let drift =
+        if std::ptr::eq(recorded, observed) { Vec::new() } else { compare(&recorded.attributes, &observed.attributes) };
+    let kept = planned_kept(request.schema, config, &observed.attributes);
+    let mut diffs = compare(&observed.attributes, &kept);
+    if diffs.is_empty() {
+        return Ok(PlannedChange { drift, ..PlannedChange::no_op(observed.attributes.clone()) });
+    }
+
+    let forced = mark_forced(request.schema, &mut diffs);
+    if !forced.is_empty() {
+        let planned = planned_new(request.schema, config);
+        let mut diffs = shown(compare(&observed.attributes, &planned));
+        mark_forced(request.schema, &mut diffs);
+        let reason = Reason::CannotUpdate { attributes: forced };
+        let action = Action::Replace(ReplaceOrder::DeleteFirst);
+        return Ok(PlannedChange { diffs, drift, ..PlannedChange::new(action, reason, planned) });
+    }
+
+    let planned = planned_update(request.schema, config, kept);
+    let diffs = compare(&observed.attributes, &planned);
+    let put_back = !drift.is_empty() && compare(&recorded.attributes, &planned).is_empty();
+    let reason = if put_back { Reason::Drifted } else { Reason::Changed };
+    Ok(PlannedChange { diffs, drift, ..PlannedChange::new(Action::Update, reason, planned) })
+}
+
+/// Differences that matter: a mark alone, or null against nothing, is none.
+pub fn compare(before: &Value, after: &Value) -> Vec<Diff> {
+    diff(before, after)
+        .into_iter()
+        .filter(|diff| match (&diff.before, &diff.after) {
+            (Some(a), Some(b)) => !a.same(b),
+            (Some(only), None) | (None, Some(only)) => !only.is_null(),
+            (None, None) => false,
+        })
+        .collect()
+}
+
+fn shown(diffs: Vec<Diff>) -> Vec<Diff> {
+    diffs
+        .into_iter()
+        .filter(|diff| diff.after.as_ref().is_some_and(|value| !value.is_null()) || diff.before.is_some())
+        .collect()
+}
+
+/// What a new object will have: what is configured, and unknown for what only the engine decides.
+pub fn planned_new(schema: &ResourceSchema, config: &Value) -> Value {
+    planned_with(schema, config, |attribute| if attribute.computed { Value::Unknown } else { Value::Null })
+}
+
+/// What the object will have if nothing is updated: what is configured, and what it has where the engine decides.
+pub fn planned_kept(schema: &ResourceSchema, config: &Value, observed: &Value) -> Value {
+    planned_with(schema, config, |attribute| match observed.get(&attribute.name) {
+        Some(value) if attribute.computed => value.clone(),
+        _ => Value::Null,
+    })
+}
+
+/// What an updated object will have: as kept, with unknown for what any update may change.
+fn planned_update(schema: &ResourceSchema, config: &Value, kept: Value) -> Value {
+    if !schema.attributes.iter().any(|attribute| attribute.changes_on_update) {
+        return kept;
+    }
+    planned_with(schema, config, |attribute| match kept.get(&attribute.name) {
+        _ if attribute.changes_on_update => Value::Unknown,
+        Some(value) => value.clone(),
+        None => Value::Null,
+    })
+}
+
+fn planned_with(schema: &ResourceSchema, config: &Value, otherwise: impl Fn(&Attribute) -> Value) -> Value {
+    Value::map(schema.attributes.iter().map(|attribute| {
+        let value = match config.get(&attribute.name) {
+            Some(value) if !attribute.read_only => value.clone(),
+            _ => otherwise(attribute),
+        };
+        (attribute.name.as_str(), value.with_mark(attribute.sensitive))
+    }))
+}
+
+/// Marks the differences that force a replacement, and names their attributes.
+fn mark_forced(schema: &ResourceSchema, diffs: &mut [Diff]) -> Vec<AttrPath> {
+    let mut forced = Vec::new();
+    for diff in diffs {
+        if forces(&schema.attributes, &diff.path) {
+            diff.forces_replacement = true;
+            forced.push(diff.path.clone());
+        }
+    }
+    forced
+}
+
+fn forces(attributes: &[Attribute], path: &AttrPath) -> bool {
+    let mut attributes = attributes;
+    for step in &path.0 {
+        let crate::value::PathStep::Key(key) = step else { continue };
+        let Some(attribute) = attributes.iter().find(|attribute| *attribute.name == **key) else { return false };
+        if attribute.forces_replacement {
+            return true;
+        }
+        match &attribute.kind {
+            AttributeKind::Block { attributes: inner, .. } => attributes = inner,
+            AttributeKind::Value(_) => return false,
+        }
+    }
+    false
+}

@@ -1,0 +1,30 @@
+//! deployctl: one declarative plan and apply for everything a team deploys.
+//!
+//! The way of the data, each step a module and nothing flowing backwards:
+//!
+//! - [`config`]: files to spanned blocks
+//! - [`lang`]: expressions to values
+//! - [`model`]: blocks to a graph
+//! - [`plan`]: desired × recorded × observed to what is to be done
+//! - [`apply`]: a plan to actions on the engines
+//! - [`state`]: records, journal, revisions, locks and where they are kept
+//!
+//! Beside it stand [`event`] (what happens, as data), [`render`] (events and documents as text, JSON and Markdown), [`cli`]
+//! (the commands), [`inputs`] (everything a run was made from), [`providers`] (which providers there are), [`builtin`] (the
+//! provider that needs no engine), [`diagnostic`] and [`error`] (complaints and failures). `docs/architecture.md` is the map
+//! of the whole house.
+
+pub mod apply;
+pub mod builtin;
+pub mod cli;
+pub mod config;
+pub mod diagnostic;
+pub mod error;
+pub mod event;
+pub mod inputs;
+pub mod lang;
+pub mod model;
+pub mod plan;
+pub mod providers;
+pub mod render;
+pub mod state;

@@ -1,0 +1,3 @@
+//! The `deployctl` program.
+
+fn main() {}

@@ -1,0 +1,5 @@
+//! What was recorded: the state, its journal, its revisions, its lock, and where they are kept.
+
+mod document;
+
+pub use document::{ProviderRef, Record, State, Status};
