@@ -129,11 +129,11 @@ pub trait Files: Send + Sync {
     /// [`FileError`] when there is no such folder, or it cannot be read.
     fn list(&self, folder: &Path) -> Result<Vec<String>, FileError>;
 
-    /// The names of the files directly in a folder, sorted; remembers them as an input.
+    /// The names of the files directly in a folder that end with `suffix`, sorted; remembers them as an input.
     ///
     /// # Errors
     /// As [`Files::list`].
-    fn entries(&self, folder: &Path) -> Result<Vec<String>, FileError>;
+    fn entries(&self, folder: &Path, suffix: &str) -> Result<Vec<String>, FileError>;
 
     /// What a captured file holds.
     ///
