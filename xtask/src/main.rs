@@ -1,3 +1,40 @@
-//! The project's own chores.
+//! The project's own chores, as `cargo xtask CHORE`: what a contributor or the build would otherwise have to remember.
+//!
+//! It runs the real programs and never links them, so that it is built quickly and works while they do not compile.
 
-fn main() {}
+mod cargo;
+mod output;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Why a chore stopped, in words for the person who ran it.
+type Failure = String;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", about = "The project's own chores", version)]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Run all tests of the workspace
+    Test(test::Arguments),
+}
+
+fn main() -> ExitCode {
+    let ended = match Arguments::parse().chore {
+        Chore::Test(arguments) => test::run(&arguments),
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output::note(&format!("error: {failure}"));
+            ExitCode::FAILURE
+        }
+    }
+}

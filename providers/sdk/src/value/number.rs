@@ -88,9 +88,10 @@ impl Number {
             return Err(NumberError::TooLarge);
         }
         if decimal.is_integer()
-            && let Some(int) = decimal.to_i64() {
-                return Ok(Self::from(int));
-            }
+            && let Some(int) = decimal.to_i64()
+        {
+            return Ok(Self::from(int));
+        }
         Ok(Self(Repr::Decimal(Arc::new(decimal))))
     }
 

@@ -1,0 +1,35 @@
+//! Cargo, as chores use it: always the one that runs us, always from the top of the checkout.
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::Failure;
+
+/// The top of the checkout.
+pub fn root() -> Result<PathBuf, Failure> {
+    let xtask =
+        std::env::var_os("CARGO_MANIFEST_DIR").ok_or("run it as `cargo xtask …`, so that it knows where it is")?;
+    Path::new(&xtask).parent().map(Path::to_owned).ok_or_else(|| "the xtask folder has no folder above it".to_owned())
+}
+
+/// `cargo` with those arguments.
+pub fn command<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Result<Command, Failure> {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
+    command.args(arguments).current_dir(root()?);
+    Ok(command)
+}
+
+/// Runs cargo to its end, on our own terminal.
+pub fn run(command: &mut Command) -> Result<(), Failure> {
+    let status =
+        command.stdin(Stdio::null()).status().map_err(|error| format!("cannot run {}: {error}", shown(command)))?;
+    if status.success() { Ok(()) } else { Err(format!("`{}` failed ({status})", shown(command))) }
+}
+
+/// The command as it could be typed.
+pub fn shown(command: &Command) -> String {
+    let program = Path::new(command.get_program()).file_name().unwrap_or(command.get_program());
+    let words = std::iter::once(program).chain(command.get_args());
+    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+}
