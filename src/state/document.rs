@@ -66,7 +66,7 @@ pub struct Record {
     /// In what shape it is.
     pub status: Status,
     /// What is left of replacements that did not finish.
-    pub deposed: Vec<Object>,
+    pub deposed: Vec<Deposed>,
     /// What it was made after; the order of deletion is the reverse.
     pub dependencies: Vec<Address>,
     /// Whether a replacement makes the new one first.
@@ -79,6 +79,15 @@ pub struct Record {
     pub created: Timestamp,
     /// When it was last changed.
     pub updated: Timestamp,
+}
+
+/// An object that was replaced and is not removed yet.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Deposed {
+    /// The identity in its mark; a replacement that came first has another one than its record has now.
+    pub id: ResourceId,
+    /// The object.
+    pub object: Object,
 }
 
 /// In what shape a recorded resource is.

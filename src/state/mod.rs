@@ -2,4 +2,4 @@
 
 mod document;
 
-pub use document::{ProviderRef, Record, State, Status};
+pub use document::{Deposed, ProviderRef, Record, State, Status};
