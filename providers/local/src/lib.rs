@@ -1,1 +1,16 @@
 //! Files, commands and supervised processes on this machine.
+//!
+//! The smallest engine there is: the operating system. Everything here is done with what every machine has, so that
+//! deployctl is of use before any other engine is installed.
+//!
+//! It must not know configurations, states or graphs; like every provider it sees one resource at a time, through
+//! [`deployctl_sdk`]. It must never show, log or write down a sensitive value in clear.
+
+mod attributes;
+mod claim;
+mod command;
+mod duration;
+mod file;
+mod provider;
+
+pub use provider::{LocalProvider, provider};

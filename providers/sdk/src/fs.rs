@@ -74,6 +74,11 @@ pub fn remove_dir_all(path: &Path) -> FsResult<()> {
     }
 }
 
+/// Gives a file or folder another name, in the place of what may bear that name already.
+pub fn rename(from: &Path, to: &Path) -> FsResult<()> {
+    at("rename to", to, fs::rename(from, to))
+}
+
 /// The entries of a folder, sorted by name.
 pub fn read_dir(path: &Path) -> FsResult<Vec<PathBuf>> {
     let entries = at("list", path, fs::read_dir(path))?;

@@ -1,0 +1,155 @@
+//! Making, changing and removing a file.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use deployctl_sdk::{
+    Applied, AttrPath, CapturedFile, Change, ErrorKind, Files, Object, Ownership, Place, ProviderError, ResourceSchema,
+    Value,
+};
+
+use super::prepare::parse_mode;
+use super::{disk, observe};
+use crate::attributes::{refused, settled, text, texts};
+use crate::claim::{self, Claim};
+
+/// Makes the file; one that is there already is not ours.
+pub(crate) fn create(place: &Place, schema: &ResourceSchema, change: &Change, files: &dyn Files) -> Applied {
+    match try_create(place, schema, change, files) {
+        Ok(object) => Applied::done(object),
+        Err(error) => Applied::failed(None, error),
+    }
+}
+
+fn try_create(
+    place: &Place,
+    schema: &ResourceSchema,
+    change: &Change,
+    files: &dyn Files,
+) -> Result<Object, ProviderError> {
+    let wanted = Wanted::of(change, files)?;
+    let full = place.root.join(&wanted.path);
+    if disk::is_taken(&full).map_err(refused)? {
+        return Err(not_ours(&wanted.path, &change.mark));
+    }
+    // Folders that an earlier, interrupted attempt made are ours as well.
+    let earlier = claim::find(&place.data, change.mark.id, &wanted.path).map_err(refused)?;
+    let mut folders = earlier.map(|claim| claim.folders).unwrap_or_default();
+    for folder in disk::missing_folders(&full) {
+        let folder = below_root(&folder, &place.root);
+        if !folders.contains(&folder) {
+            folders.push(folder);
+        }
+    }
+    let config = &change.config;
+    let claim = Claim {
+        path: wanted.path.clone(),
+        source: text(config, "source"),
+        sensitive: config.get("content").is_some_and(Value::contains_sensitive),
+        folders: folders.clone(),
+    };
+    claim::make(&place.data, change.mark.id, &claim).map_err(refused)?;
+    let put =
+        disk::make_folders(&full).and_then(|_| disk::put(&full, change.mark.id, &wanted.bytes, wanted.mode, true));
+    if let Err(error) = put {
+        let taken = error.source.kind() == std::io::ErrorKind::AlreadyExists;
+        disk::remove_empty_folders(&at_root(place, &folders));
+        let _ = claim::release(&place.data, change.mark.id, &wanted.path);
+        return Err(if taken { not_ours(&wanted.path, &change.mark) } else { refused(error) });
+    }
+    Ok(object(schema, change, observe::private(&folders)))
+}
+
+/// Puts content and mode right where the file stands.
+pub(crate) fn update(place: &Place, schema: &ResourceSchema, change: &Change, files: &dyn Files) -> Applied {
+    let private = change.prior.as_ref().map(|prior| prior.private.clone()).unwrap_or_default();
+    let written = Wanted::of(change, files).and_then(|wanted| {
+        let full = place.root.join(&wanted.path);
+        disk::make_folders(&full)
+            .and_then(|_| disk::put(&full, change.mark.id, &wanted.bytes, wanted.mode, false))
+            .map_err(refused)
+    });
+    match written {
+        Ok(()) => Applied::done(object(schema, change, private)),
+        Err(error) => Applied::failed(change.prior.clone(), error),
+    }
+}
+
+/// Removes the file, and the folders that were made for it as far as they are empty.
+pub(crate) fn delete(place: &Place, change: &Change) -> Applied {
+    let Some(prior) = &change.prior else { return Applied::gone() };
+    let Some(path) = text(&prior.attributes, "path") else { return Applied::gone() };
+    let full = place.root.join(&path);
+    let _ = deployctl_sdk::fs::remove_file(&disk::temporary(&full, change.mark.id));
+    let removed = match disk::look(&full) {
+        Ok(disk::Seen::Other("a folder")) => {
+            Err(ProviderError::new(ErrorKind::NotOurs, format!("{path} is a folder now, which deployctl did not make")))
+        }
+        Ok(disk::Seen::Nothing) => Ok(()),
+        _ => deployctl_sdk::fs::remove_file(&full).map_err(refused),
+    };
+    if let Err(error) = removed {
+        return Applied::failed(Some(prior.clone()), error);
+    }
+    disk::remove_empty_folders(&at_root(place, &texts(&prior.private, "folders").unwrap_or_default()));
+    match claim::release(&place.data, change.mark.id, &path) {
+        Ok(()) => Applied::gone(),
+        Err(error) => Applied::failed(Some(prior.clone()), refused(error)),
+    }
+}
+
+/// What the file is to be.
+struct Wanted {
+    path: String,
+    bytes: Arc<[u8]>,
+    mode: u32,
+}
+
+impl Wanted {
+    fn of(change: &Change, files: &dyn Files) -> Result<Self, ProviderError> {
+        let config = &change.config;
+        let broken = |name: &str| ProviderError::invalid(AttrPath::of(name), format!("`{name}` is not settled"));
+        let path = text(config, "path").ok_or_else(|| broken("path"))?;
+        let mode = text(config, "mode").as_deref().and_then(parse_mode).ok_or_else(|| broken("mode"))?;
+        let bytes = match (text(config, "source"), config.get("content").and_then(Value::as_str)) {
+            (Some(source), _) => captured(&source, &change.captured, files)?,
+            (None, Some(content)) => Arc::from(content.as_bytes()),
+            (None, None) => return Err(broken("content")),
+        };
+        Ok(Self { path, bytes, mode })
+    }
+}
+
+/// The bytes that were reviewed, whatever the source holds by now.
+fn captured(source: &str, captured: &[CapturedFile], files: &dyn Files) -> Result<Arc<[u8]>, ProviderError> {
+    let file = captured.iter().find(|file| file.path == source).or_else(|| captured.first());
+    let Some(file) = file else {
+        return Err(ProviderError::new(ErrorKind::Internal, format!("{source} was not captured with the plan")));
+    };
+    files.content(&file.digest).map_err(refused)
+}
+
+fn object(schema: &ResourceSchema, change: &Change, private: Value) -> Object {
+    let config = &change.config;
+    let computed = ["digest", "size"].map(|name| (name, config.get(name).cloned().unwrap_or_default())).to_vec();
+    let attributes = settled(schema, config, computed);
+    Object { attributes, private, children: Vec::new(), captured: change.captured.clone() }
+}
+
+fn not_ours(path: &str, mark: &Ownership) -> ProviderError {
+    let address = &mark.address;
+    ProviderError {
+        attribute: Some(AttrPath::of("path")),
+        ..ProviderError::new(ErrorKind::NotOurs, format!("{path} is there already, and deployctl did not make it"))
+            .with_hint(format!("to manage it from now on: deployctl import '{address}' '{path}'"))
+    }
+}
+
+/// A folder as it is kept: relative to the configuration's folder where it lies below it.
+fn below_root(folder: &Path, root: &Path) -> String {
+    folder.strip_prefix(root).unwrap_or(folder).to_string_lossy().into_owned()
+}
+
+fn at_root(place: &Place, folders: &[String]) -> Vec<PathBuf> {
+    folders.iter().map(|folder| place.root.join(folder)).collect()
+}

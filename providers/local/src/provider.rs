@@ -1,0 +1,172 @@
+//! The provider and its connection: hands each resource to the module of its type.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use deployctl_sdk::{
+    Applied, Change, Connection, Desired, ErrorKind, Files, Found, Lost, Object, Observed, Operation, Ownership, Place,
+    PlanRequest, PlannedChange, Prepared, Provider, ProviderError, ProviderSchema, ReadRequest, ResourceSchema, Run,
+    Value, default_plan,
+};
+
+use crate::attributes::{self, refused};
+use crate::{command, file};
+
+/// Files, commands and processes on this machine.
+pub struct LocalProvider {
+    schemas: Arc<Schemas>,
+    supervisor: PathBuf,
+}
+
+/// The schemas, and what is derived from them once.
+struct Schemas {
+    provider: ProviderSchema,
+    file: ResourceSchema,
+    file_planning: ResourceSchema,
+    command: ResourceSchema,
+}
+
+impl LocalProvider {
+    /// The provider. `supervisor` is the program that watches over processes: it is started as
+    /// `supervisor __supervise SPEC` and must then call this crate's `supervise`. It is usually deployctl itself.
+    pub fn new(supervisor: PathBuf) -> Self {
+        let (file, command) = (file::schema(), command::schema());
+        let provider = ProviderSchema {
+            name: "local".to_owned(),
+            doc: "Files, commands and supervised processes on this machine. It needs nothing installed and has no \
+                settings."
+                .to_owned(),
+            settings: Vec::new(),
+            resources: vec![file.clone(), command.clone()],
+            max_parallel: None,
+        };
+        let file_planning = attributes::with_settled(&file, file::SETTLED);
+        Self { schemas: Arc::new(Schemas { provider, file, file_planning, command }), supervisor }
+    }
+}
+
+/// The provider, with the program that supervises processes: see [`LocalProvider::new`].
+pub fn provider(supervisor: PathBuf) -> Arc<dyn Provider> {
+    Arc::new(LocalProvider::new(supervisor))
+}
+
+#[async_trait]
+impl Provider for LocalProvider {
+    fn schema(&self) -> &ProviderSchema {
+        &self.schemas.provider
+    }
+
+    fn prepare(&self, desired: &Desired, files: &dyn Files) -> Result<Prepared, Vec<ProviderError>> {
+        match &*desired.type_name {
+            file::TYPE => file::prepare(desired, files),
+            command::TYPE => command::prepare(desired),
+            other => Err(vec![unknown_type(other)]),
+        }
+    }
+
+    fn identity(&self, type_name: &str, config: &Value) -> Option<Value> {
+        let path = config.get("path").filter(|_| type_name == file::TYPE)?;
+        path.as_str().map(Value::from)
+    }
+
+    async fn configure(&self, _: &Value, place: &Place) -> Result<Arc<dyn Connection>, ProviderError> {
+        let place = Place {
+            root: std::path::absolute(&place.root).map_err(refused)?,
+            data: std::path::absolute(&place.data).map_err(refused)?,
+            ..place.clone()
+        };
+        let _ = &self.supervisor;
+        Ok(Arc::new(Local { schemas: self.schemas.clone(), place: Arc::new(place) }))
+    }
+}
+
+/// This machine, seen from one configuration's folder.
+struct Local {
+    schemas: Arc<Schemas>,
+    place: Arc<Place>,
+}
+
+#[async_trait]
+impl Connection for Local {
+    async fn read(&self, batch: &[ReadRequest<'_>]) -> Vec<Observed> {
+        // The disk may be slow, and there may be thousands: off the scheduler's threads, all in one go.
+        let wanted: Vec<(String, Object)> =
+            batch.iter().map(|request| (request.type_name.to_owned(), request.recorded.clone())).collect();
+        let place = self.place.clone();
+        let seen = blocking(move || wanted.iter().map(|(type_name, object)| look(&place, type_name, object)).collect());
+        seen.await.unwrap_or_else(|error: ProviderError| {
+            batch.iter().map(|_| Observed::Unreadable { reason: error.message.clone() }).collect()
+        })
+    }
+
+    async fn plan(&self, request: PlanRequest<'_>) -> Result<PlannedChange, ProviderError> {
+        match request.schema.name.as_str() {
+            file::TYPE => default_plan::plan(&PlanRequest { schema: &self.schemas.file_planning, ..request }),
+            command::TYPE => command::plan(&request),
+            _ => default_plan::plan(&request),
+        }
+    }
+
+    async fn apply(&self, change: &Change, run: &Run) -> Applied {
+        match &*change.type_name {
+            file::TYPE => {
+                let (schemas, place) = (self.schemas.clone(), self.place.clone());
+                let (change, files) = (change.clone(), run.files.clone());
+                let prior = change.prior.clone();
+                let schema = move || match change.operation {
+                    Operation::Create => file::create(&place, &schemas.file, &change, &*files),
+                    Operation::Update => file::update(&place, &schemas.file, &change, &*files),
+                    Operation::Delete => file::delete(&place, &change),
+                    Operation::Replace => unsupported(&change),
+                };
+                blocking(schema).await.unwrap_or_else(|error| Applied::failed(prior, error))
+            }
+            command::TYPE => command::apply(&self.place, &self.schemas.command, change, run).await,
+            other => Applied::failed(change.prior.clone(), unknown_type(other)),
+        }
+    }
+
+    async fn find(&self, lost: &[Lost]) -> Result<Vec<Found>, ProviderError> {
+        let (schemas, place, lost) = (self.schemas.clone(), self.place.clone(), lost.to_vec());
+        blocking(move || lost.iter().map(|lost| find(&place, &schemas, lost)).collect()).await?
+    }
+
+    async fn import(&self, type_name: &str, id: &str, mark: &Ownership) -> Result<Object, ProviderError> {
+        if type_name != file::TYPE {
+            let message = format!("{type_name} cannot be imported");
+            return Err(ProviderError::new(ErrorKind::Refused, message));
+        }
+        file::import(&self.place, &self.schemas.file, id, mark)
+    }
+}
+
+fn look(place: &Place, type_name: &str, recorded: &Object) -> Observed {
+    match type_name {
+        file::TYPE => file::read(place, recorded),
+        // What a command did is known to nobody but itself.
+        command::TYPE => Observed::AsRecorded,
+        other => Observed::Unreadable { reason: unknown_type(other).message },
+    }
+}
+
+fn find(place: &Place, schemas: &Schemas, lost: &Lost) -> Result<Found, ProviderError> {
+    match &*lost.type_name {
+        file::TYPE => file::find(place, &schemas.file, lost),
+        _ => Ok(Found::CannotTell),
+    }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ProviderError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| ProviderError::new(ErrorKind::Internal, format!("the work was not finished: {error}")))
+}
+
+fn unknown_type(name: &str) -> ProviderError {
+    ProviderError::new(ErrorKind::Internal, format!("the local provider has no type `{name}`"))
+}
+
+fn unsupported(change: &Change) -> Applied {
+    let message = format!("{} is not replaced in one operation", change.type_name);
+    Applied::failed(change.prior.clone(), ProviderError::new(ErrorKind::Internal, message))
+}
