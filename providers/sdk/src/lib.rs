@@ -9,6 +9,7 @@
 
 pub mod address;
 pub mod change;
+pub mod conformance;
 pub mod default_plan;
 pub mod diff;
 pub mod error;
