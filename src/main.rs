@@ -1,3 +1,5 @@
 //! The `deployctl` program.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    deployctl::cli::main()
+}

@@ -1,0 +1,7 @@
+//! The program from the outside: what it prints, where, and with which exit code.
+//!
+//! One binary for all of it, a module for each part of the surface.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
+
+mod cli;
+mod context;
