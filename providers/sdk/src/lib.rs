@@ -19,6 +19,7 @@ pub mod object;
 pub mod ownership;
 pub mod provider;
 pub mod schema;
+pub mod sim;
 pub mod types;
 pub mod value;
 

@@ -120,7 +120,7 @@ impl<'b> Bench<'b> {
     pub async fn nothing_to_do(&mut self, law: Law, held: &Held, desired: &Prepared) -> Checked {
         let again = self.plan(law, held, desired).await?;
         let at: Vec<AttrPath> = again.diffs.iter().chain(&again.drift).map(|diff| diff.path.clone()).collect();
-        self.hold(Law::Converges, again.action == Action::NoOp && again.drift.is_empty(), || {
+        self.hold(law, again.action == Action::NoOp && again.drift.is_empty(), || {
             format!("not settled after apply: plan is {}, for {}", again.action.word(), paths(&at))
         });
         Ok(())

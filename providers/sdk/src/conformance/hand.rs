@@ -9,7 +9,7 @@ use crate::change::{Action, PlannedChange, Reason, ReplaceOrder};
 use crate::error::{ErrorKind, ProviderError};
 use crate::files::Files;
 use crate::object::Object;
-use crate::ownership::Ownership;
+use crate::ownership::{Ownership, ResourceId};
 use crate::provider::{
     Applied, Change, Connection, Desired, Observed, Operation, PlanRequest, Prepared, Progress, Provider, ReadRequest,
     Run,
@@ -28,8 +28,8 @@ pub struct Held {
     pub object: Option<Object>,
     /// Whether it is half made.
     pub tainted: bool,
-    /// What is left of earlier replacements.
-    pub deposed: Vec<Object>,
+    /// What is left of earlier replacements, with the mark it bears.
+    pub deposed: Vec<(Ownership, Object)>,
 }
 
 impl Held {
@@ -42,7 +42,7 @@ impl Held {
     fn note(&mut self, applied: &Applied) {
         self.object.clone_from(&applied.object);
         self.tainted = applied.tainted;
-        self.deposed.extend(applied.deposed.iter().cloned());
+        self.deposed.extend(applied.deposed.iter().map(|object| (self.mark.clone(), object.clone())));
     }
 }
 
@@ -208,7 +208,9 @@ impl Hand {
                 self.operate(held, Operation::Replace, Some(desired), planned, never()).await
             }
             Action::Replace(ReplaceOrder::CreateFirst) => {
-                let old = held.object.take();
+                // Both stand for a while, so the new one is given an identity of its own.
+                let old = held.object.take().map(|object| (held.mark.clone(), object));
+                held.mark.id = ResourceId::random();
                 let applied = self.operate(held, Operation::Create, Some(desired), planned, never()).await;
                 held.deposed.extend(old);
                 applied
@@ -239,12 +241,11 @@ impl Hand {
 
     async fn sweep(&self, held: &mut Held) -> Result<(), ProviderError> {
         let planned = PlannedChange::new(Action::Delete, Reason::Deposed, Value::Null);
-        while let Some(object) = held.deposed.pop() {
-            let mut old =
-                Held { object: Some(object.clone()), ..Held::nothing(held.mark.clone(), held.type_name.clone()) };
+        while let Some((mark, object)) = held.deposed.pop() {
+            let mut old = Held { object: Some(object.clone()), ..Held::nothing(mark.clone(), held.type_name.clone()) };
             let applied = self.operate(&mut old, Operation::Delete, None, &planned, CancellationToken::new()).await;
             if let Some(error) = applied.error {
-                held.deposed.push(object);
+                held.deposed.push((mark, object));
                 return Err(error);
             }
         }

@@ -4,7 +4,7 @@
 //! provider's back. [`check`] takes every case through every law and answers with a [`Report`]. The kit brings no test
 //! framework and knows no engine; it uses a provider in the same steps as a run of deployctl ([`Hand`]).
 //!
-//! ```ignore
+//! ```text
 //! let report = conformance::check(&subject, seed).await;
 //! assert!(report.is_clean(), "{report}");
 //! assert_eq!(report.unexamined(), []);
