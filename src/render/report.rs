@@ -242,7 +242,9 @@ pub fn complaints(report: &Report) -> Vec<Complaint<'_>> {
 
 fn complaint<'e>(diagnostic: &'e Diagnostic, sources: &SourceMap) -> Complaint<'e> {
     let places = diagnostic.labels.iter().filter_map(|(span, label)| {
-        let position = sources.position(*span)?;
+        let text = &sources.get(span.file)?.text;
+        let end = u32::try_from(text.len()).unwrap_or(u32::MAX);
+        let position = sources.position(Span { start: span.start.min(end), ..*span })?;
         Some(Place { position, label })
     });
     Complaint {
@@ -267,3 +269,6 @@ fn kind(kind: ErrorKind) -> &'static str {
         ErrorKind::Invalid => "invalid",
     }
 }
+
+#[cfg(test)]
+mod tests;

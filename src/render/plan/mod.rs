@@ -13,6 +13,7 @@ mod tests;
 
 use deployctl_sdk::Digest;
 
+pub use attributes::write as attributes;
 pub use text::{order, summary, summary_in_words, text};
 
 /// What the plan itself does not know and its reader wants to.

@@ -1,0 +1,108 @@
+//! What happened and how things are, as tables.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde::Serialize;
+
+use super::table::{Cell, table};
+use super::time::{since, when};
+use super::{Look, Paint};
+
+/// One run that changed something.
+#[derive(Debug, Clone, Serialize)]
+pub struct Run {
+    /// The state's serial after it.
+    pub serial: u64,
+    /// When.
+    pub at: Timestamp,
+    /// Who and where: `ana@ci`.
+    pub who: String,
+    /// What: `apply plan 3f9a-77c2`.
+    pub what: String,
+    /// How it ended.
+    pub result: String,
+}
+
+/// How one resource is.
+#[derive(Debug, Clone, Serialize)]
+pub struct Condition {
+    /// Where.
+    pub address: String,
+    /// Whether it is there, and in what shape, in a word or two.
+    pub state: String,
+    /// How its health is; `–` where there is none to ask for.
+    pub health: String,
+    /// Since when it is so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    /// More, in a few words.
+    pub detail: String,
+    /// Whether all is well.
+    pub ok: bool,
+}
+
+/// The runs, the latest first.
+pub fn runs(runs: &[Run], look: Look, now: Timestamp, zone: &TimeZone) -> String {
+    let row = |run: &Run| -> [Cell; 5] {
+        let paint = if run.result.starts_with("ok") { Paint::Green } else { Paint::Red };
+        [
+            run.serial.to_string().into(),
+            when(run.at, now, zone).into(),
+            super::text::clean(&run.who).into(),
+            super::text::clean(&run.what).into(),
+            Cell::painted(super::text::clean(&run.result), paint),
+        ]
+    };
+    table(["SERIAL", "WHEN", "WHO", "WHAT", "RESULT"], &runs.iter().map(row).collect::<Vec<_>>(), look)
+}
+
+/// How everything is.
+pub fn conditions(conditions: &[Condition], look: Look, now: Timestamp) -> String {
+    let row = |condition: &Condition| -> [Cell; 5] {
+        let paint = if condition.ok { Paint::Green } else { Paint::Red };
+        [
+            condition.address.as_str().into(),
+            Cell::painted(super::text::clean(&condition.state), paint),
+            super::text::clean(&condition.health).into(),
+            condition.since.map(|then| since(then, now)).unwrap_or_default().into(),
+            super::text::clean(&condition.detail).into(),
+        ]
+    };
+    table(["RESOURCE", "STATE", "HEALTH", "SINCE", "DETAIL"], &conditions.iter().map(row).collect::<Vec<_>>(), look)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_and_conditions_as_tables() {
+        let now: Timestamp = "2026-03-02T11:00:00Z".parse().unwrap();
+        let run = |serial, at: &str, who: &str, what: &str, result: &str| Run {
+            serial,
+            at: at.parse().unwrap(),
+            who: who.into(),
+            what: what.into(),
+            result: result.into(),
+        };
+        let all = [
+            run(13, "2026-03-02T10:41:00Z", "ana@ci", "apply plan 3f9a-77c2", "failed: docker_container.api"),
+            run(12, "2026-03-01T17:02:00Z", "ben@laptop", "rollback to 9", "ok, 3 updated"),
+        ];
+        let condition = |address: &str, state: &str, health: &str, detail: &str| Condition {
+            address: address.into(),
+            state: state.into(),
+            health: health.into(),
+            since: Some("2026-03-02T10:56:00Z".parse().unwrap()),
+            detail: detail.into(),
+            ok: true,
+        };
+        let how = [
+            condition("docker_container.api", "running", "healthy", "127.0.0.1:8080"),
+            condition("local_process.worker", "running", "–", "pid 4121, 0 restarts"),
+        ];
+        let text =
+            format!("{}\n{}", runs(&all, Look::plain(), now, &TimeZone::UTC), conditions(&how, Look::plain(), now));
+        insta::assert_snapshot!(text);
+    }
+}
