@@ -11,6 +11,17 @@ mod claim;
 mod command;
 mod duration;
 mod file;
+#[cfg(unix)]
+mod process;
 mod provider;
 
 pub use provider::{LocalProvider, provider};
+
+#[cfg(unix)]
+pub use process::supervise;
+
+/// There are no supervised processes on this system, so there is nothing to supervise: answers exit code 64.
+#[cfg(not(unix))]
+pub fn supervise(_: &std::path::Path) -> i32 {
+    64
+}

@@ -5,18 +5,24 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use deployctl_sdk::{
-    Applied, Change, Connection, Desired, ErrorKind, Files, Found, Lost, Object, Observed, Operation, Ownership, Place,
-    PlanRequest, PlannedChange, Prepared, Provider, ProviderError, ProviderSchema, ReadRequest, ResourceSchema, Run,
-    Value, default_plan,
+    Applied, Change, Connection, Desired, ErrorKind, Files, Found, HealthReport, LogRequest, Lost, Object, Observed,
+    Operation, Ownership, Place, PlanRequest, PlannedChange, Prepared, Provider, ProviderError, ProviderSchema,
+    ReadRequest, ResourceId, ResourceSchema, Run, Value, default_plan,
 };
 
 use crate::attributes::{self, refused};
+#[cfg(unix)]
+use crate::process;
 use crate::{command, file};
 
 /// Files, commands and processes on this machine.
 pub struct LocalProvider {
     schemas: Arc<Schemas>,
+    /// Only where processes are supervised.
+    #[cfg_attr(not(unix), allow(dead_code))]
     supervisor: PathBuf,
+    #[cfg(unix)]
+    ports: Arc<process::Ports>,
 }
 
 /// The schemas, and what is derived from them once.
@@ -25,6 +31,10 @@ struct Schemas {
     file: ResourceSchema,
     file_planning: ResourceSchema,
     command: ResourceSchema,
+    #[cfg(unix)]
+    process: ResourceSchema,
+    #[cfg(unix)]
+    process_planning: ResourceSchema,
 }
 
 impl LocalProvider {
@@ -32,17 +42,38 @@ impl LocalProvider {
     /// `supervisor __supervise SPEC` and must then call this crate's `supervise`. It is usually deployctl itself.
     pub fn new(supervisor: PathBuf) -> Self {
         let (file, command) = (file::schema(), command::schema());
+        #[cfg(unix)]
+        let process = process::schema();
         let provider = ProviderSchema {
             name: "local".to_owned(),
             doc: "Files, commands and supervised processes on this machine. It needs nothing installed and has no \
                 settings."
                 .to_owned(),
             settings: Vec::new(),
-            resources: vec![file.clone(), command.clone()],
+            resources: vec![
+                file.clone(),
+                command.clone(),
+                #[cfg(unix)]
+                process.clone(),
+            ],
             max_parallel: None,
         };
-        let file_planning = attributes::with_settled(&file, file::SETTLED);
-        Self { schemas: Arc::new(Schemas { provider, file, file_planning, command }), supervisor }
+        let schemas = Schemas {
+            provider,
+            file_planning: attributes::with_settled(&file, file::SETTLED),
+            file,
+            command,
+            #[cfg(unix)]
+            process_planning: attributes::with_settled(&process, process::SETTLED),
+            #[cfg(unix)]
+            process,
+        };
+        Self {
+            schemas: Arc::new(schemas),
+            supervisor,
+            #[cfg(unix)]
+            ports: Arc::default(),
+        }
     }
 }
 
@@ -61,6 +92,8 @@ impl Provider for LocalProvider {
         match &*desired.type_name {
             file::TYPE => file::prepare(desired, files),
             command::TYPE => command::prepare(desired),
+            #[cfg(unix)]
+            process::TYPE => process::prepare(desired),
             other => Err(vec![unknown_type(other)]),
         }
     }
@@ -76,8 +109,17 @@ impl Provider for LocalProvider {
             data: std::path::absolute(&place.data).map_err(refused)?,
             ..place.clone()
         };
-        let _ = &self.supervisor;
-        Ok(Arc::new(Local { schemas: self.schemas.clone(), place: Arc::new(place) }))
+        let place = Arc::new(place);
+        Ok(Arc::new(Local {
+            schemas: self.schemas.clone(),
+            #[cfg(unix)]
+            processes: process::Site {
+                place: place.clone(),
+                supervisor: self.supervisor.clone(),
+                ports: self.ports.clone(),
+            },
+            place,
+        }))
     }
 }
 
@@ -85,16 +127,20 @@ impl Provider for LocalProvider {
 struct Local {
     schemas: Arc<Schemas>,
     place: Arc<Place>,
+    #[cfg(unix)]
+    processes: process::Site,
 }
 
 #[async_trait]
 impl Connection for Local {
     async fn read(&self, batch: &[ReadRequest<'_>]) -> Vec<Observed> {
         // The disk may be slow, and there may be thousands: off the scheduler's threads, all in one go.
-        let wanted: Vec<(String, Object)> =
-            batch.iter().map(|request| (request.type_name.to_owned(), request.recorded.clone())).collect();
+        let wanted: Vec<(String, ResourceId, Object)> =
+            batch.iter().map(|request| (request.type_name.to_owned(), request.id, request.recorded.clone())).collect();
         let place = self.place.clone();
-        let seen = blocking(move || wanted.iter().map(|(type_name, object)| look(&place, type_name, object)).collect());
+        let seen = blocking(move || {
+            wanted.iter().map(|(type_name, id, object)| look(&place, type_name, *id, object)).collect()
+        });
         seen.await.unwrap_or_else(|error: ProviderError| {
             batch.iter().map(|_| Observed::Unreadable { reason: error.message.clone() }).collect()
         })
@@ -104,6 +150,8 @@ impl Connection for Local {
         match request.schema.name.as_str() {
             file::TYPE => default_plan::plan(&PlanRequest { schema: &self.schemas.file_planning, ..request }),
             command::TYPE => command::plan(&request),
+            #[cfg(unix)]
+            process::TYPE => process::plan(&request, &self.schemas.process_planning),
             _ => default_plan::plan(&request),
         }
     }
@@ -123,6 +171,8 @@ impl Connection for Local {
                 blocking(schema).await.unwrap_or_else(|error| Applied::failed(prior, error))
             }
             command::TYPE => command::apply(&self.place, &self.schemas.command, change, run).await,
+            #[cfg(unix)]
+            process::TYPE => process::apply(&self.processes, &self.schemas.process, change, run).await,
             other => Applied::failed(change.prior.clone(), unknown_type(other)),
         }
     }
@@ -139,13 +189,30 @@ impl Connection for Local {
         }
         file::import(&self.place, &self.schemas.file, id, mark)
     }
+
+    #[cfg(unix)]
+    async fn health(&self, type_name: &str, object: &Object) -> HealthReport {
+        if type_name == process::TYPE { process::health(&self.place, object) } else { HealthReport::Unknown }
+    }
+
+    #[cfg(unix)]
+    async fn logs(&self, request: LogRequest<'_>) -> Result<(), ProviderError> {
+        if request.type_name != process::TYPE {
+            let message = format!("{} has no logs", request.type_name);
+            return Err(ProviderError::new(ErrorKind::Refused, message));
+        }
+        process::logs(&self.place, request).await
+    }
 }
 
-fn look(place: &Place, type_name: &str, recorded: &Object) -> Observed {
+#[cfg_attr(not(unix), allow(unused_variables))]
+fn look(place: &Place, type_name: &str, id: ResourceId, recorded: &Object) -> Observed {
     match type_name {
         file::TYPE => file::read(place, recorded),
         // What a command did is known to nobody but itself.
         command::TYPE => Observed::AsRecorded,
+        #[cfg(unix)]
+        process::TYPE => process::read(place, id, recorded),
         other => Observed::Unreadable { reason: unknown_type(other).message },
     }
 }
@@ -153,6 +220,8 @@ fn look(place: &Place, type_name: &str, recorded: &Object) -> Observed {
 fn find(place: &Place, schemas: &Schemas, lost: &Lost) -> Result<Found, ProviderError> {
     match &*lost.type_name {
         file::TYPE => file::find(place, &schemas.file, lost),
+        #[cfg(unix)]
+        process::TYPE => process::find(place, &schemas.process, lost),
         _ => Ok(Found::CannotTell),
     }
 }

@@ -172,6 +172,55 @@ impl Bench {
     }
 }
 
+impl Bench {
+    /// The folder of the resource beside the state.
+    pub fn record(&self) -> PathBuf {
+        self.place.data.join("local").join(self.mark.id.to_string())
+    }
+
+    /// The process id of a replica's supervisor.
+    pub fn supervisor(&self, replica: usize) -> i64 {
+        let status = text(&self.record().join(replica.to_string()).join("status.json"));
+        serde_json::from_str::<serde_json::Value>(&status).unwrap()["supervisor"]["pid"].as_i64().unwrap()
+    }
+
+    /// Every file beside the state.
+    pub fn all_files(&self) -> Vec<PathBuf> {
+        let mut files = Vec::new();
+        let mut folders = vec![self.place.data.clone()];
+        while let Some(folder) = folders.pop() {
+            for path in deployctl_sdk::fs::read_dir(&folder).unwrap_or_default() {
+                if path.is_dir() { folders.push(path) } else { files.push(path) }
+            }
+        }
+        files
+    }
+}
+
+impl Drop for Bench {
+    /// Ends what a failed test has left running: the supervisors that were started in this folder, and with them their
+    /// services.
+    fn drop(&mut self) {
+        let folder = self.place.data.to_string_lossy().into_owned();
+        for path in deployctl_sdk::fs::read_dir("/proc".as_ref()).unwrap_or_default() {
+            let command = deployctl_sdk::fs::read(&path.join("cmdline")).unwrap_or_default();
+            let ours = String::from_utf8_lossy(&command).contains(&format!("__supervise\0{folder}"));
+            if let (true, Some(pid)) = (ours, path.file_name()) {
+                let _ = std::process::Command::new("kill").arg("-9").arg(pid).status();
+            }
+        }
+    }
+}
+
+/// Waits until something is so.
+pub async fn eventually(what: &str, is_so: impl Fn() -> bool) {
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while !is_so() {
+        assert!(std::time::Instant::now() < until, "it never came about that {what}");
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+}
+
 /// What a plan showed as known is what apply did.
 fn kept_its_word(planned: &Value, real: &Value) {
     for diff in deployctl_sdk::diff(planned, real) {
@@ -239,5 +288,5 @@ impl Files for Checkout {
 }
 
 fn supervisor() -> PathBuf {
-    PathBuf::from("/nonexistent")
+    PathBuf::from(env!("CARGO_BIN_EXE_local-supervisor"))
 }

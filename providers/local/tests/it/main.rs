@@ -4,3 +4,5 @@
 mod bench;
 mod command;
 mod file;
+mod ports_and_logs;
+mod process;

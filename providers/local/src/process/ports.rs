@@ -1,0 +1,173 @@
+//! Which ports are free, who holds the others, and which of them a replica gets.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use deployctl_sdk::{AttrPath, ErrorKind, ProviderError};
+
+use super::config::Port;
+use super::record::{self, GivenPort};
+
+/// Gives out ports, so that no two replicas started at the same time get one.
+#[derive(Debug, Default)]
+pub(crate) struct Ports {
+    /// Given out in this run. Their holders may not listen yet.
+    given: Mutex<BTreeSet<u16>>,
+}
+
+impl Ports {
+    /// Ports for one replica: those that it had, as far as they still fit and are free, and free ones for the rest.
+    ///
+    /// # Errors
+    /// When there is none to be had; the error says who holds it.
+    pub(crate) fn give(
+        &self,
+        wanted: &[Port],
+        had: &[GivenPort],
+        replica: usize,
+        data: &Path,
+    ) -> Result<Vec<GivenPort>, ProviderError> {
+        let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
+        let listeners = listening();
+        let reserved = reserved(data);
+        let mut result: Vec<GivenPort> = Vec::new();
+        for (index, port) in wanted.iter().enumerate() {
+            let (first, last) = port.range;
+            let old = had.iter().find(|old| old.name == port.name && (first..=last).contains(&old.number));
+            let is_old = |number: u16| old.is_some_and(|old| old.number == number);
+            let free = |number: &u16| {
+                !listeners.iter().any(|listener| listener.port == *number)
+                    && (is_old(*number) || !(given.contains(number) || reserved.contains(number)))
+                    && !result.iter().any(|other| other.number == *number)
+            };
+            let found = old.map(|old| old.number).into_iter().chain(first..=last).find(free);
+            match found {
+                Some(number) => result.push(GivenPort { name: port.name.clone(), number }),
+                None => return Err(none_free(port, index, replica, &listeners)),
+            }
+        }
+        given.extend(result.iter().map(|port| port.number));
+        Ok(result)
+    }
+
+    /// Takes ports back.
+    pub(crate) fn take_back(&self, ports: &[GivenPort]) {
+        let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
+        for port in ports {
+            given.remove(&port.number);
+        }
+    }
+}
+
+/// Ports that belong to replicas of this environment, whether they listen at the moment or not.
+fn reserved(data: &Path) -> BTreeSet<u16> {
+    let records = deployctl_sdk::fs::read_dir(&data.join("local")).unwrap_or_default();
+    let folders = records.iter().flat_map(|path| record::replicas(path).unwrap_or_default());
+    let specs = folders.filter_map(|(_, folder)| folder.spec().ok().flatten());
+    specs.flat_map(|spec| spec.ports.into_iter().map(|port| port.number)).collect()
+}
+
+fn none_free(port: &Port, index: usize, replica: usize, listeners: &[Listener]) -> ProviderError {
+    let (first, last) = port.range;
+    let block = AttrPath::of("port").index(index);
+    let (message, attribute) = if first == last {
+        (conflict(first, listeners), block.key("number"))
+    } else {
+        (format!("no port from {first} to {last} is free for replica {replica}"), block.key("range"))
+    };
+    let mut error =
+        ProviderError::new(ErrorKind::Refused, message).with_hint("stop what holds it, or choose another port");
+    if first != last {
+        error.hint = Some("choose a larger range".to_owned());
+        let held = listeners.iter().filter(|listener| (first..=last).contains(&listener.port)).take(5);
+        error.detail = held.map(|listener| conflict(listener.port, listeners)).collect();
+    }
+    error.attribute = Some(attribute);
+    error
+}
+
+/// Who holds a port, in words.
+fn conflict(number: u16, listeners: &[Listener]) -> String {
+    let Some(listener) = listeners.iter().find(|listener| listener.port == number) else {
+        return format!("port {number} belongs to another resource");
+    };
+    match holder(listener) {
+        Some((pid, name)) => format!("port {number} is held by pid {pid} ({name})"),
+        None => format!("port {number} is held by a process of another user"),
+    }
+}
+
+/// Who holds the port, if somebody does: for remarks in a plan.
+pub(crate) fn held(number: u16) -> Option<String> {
+    let listeners = listening();
+    listeners.iter().any(|listener| listener.port == number).then(|| conflict(number, &listeners))
+}
+
+/// A socket that waits for connections.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Listener {
+    port: u16,
+    inode: String,
+}
+
+/// All sockets of this machine that wait for connections.
+#[cfg(target_os = "linux")]
+fn listening() -> Vec<Listener> {
+    let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
+    let texts = tables.iter().filter_map(|path| deployctl_sdk::fs::read_to_string(path.as_ref()).ok());
+    texts.flat_map(|text| text.lines().skip(1).filter_map(parse_line).collect::<Vec<_>>()).collect()
+}
+
+/// Not to be listed here; whether a port is free shows when the service takes it.
+#[cfg(not(target_os = "linux"))]
+fn listening() -> Vec<Listener> {
+    Vec::new()
+}
+
+/// A line of `/proc/net/tcp`, if it is of a socket that waits for connections.
+#[cfg_attr(not(target_os = "linux"), allow(dead_code))]
+fn parse_line(line: &str) -> Option<Listener> {
+    const LISTEN: &str = "0A";
+    let mut fields = line.split_ascii_whitespace();
+    let (_, port) = fields.nth(1)?.rsplit_once(':')?;
+    let port = u16::from_str_radix(port, 16).ok()?;
+    if fields.nth(1)? != LISTEN {
+        return None;
+    }
+    Some(Listener { port, inode: fields.nth(5)?.to_owned() })
+}
+
+/// The process that has the socket open.
+fn holder(listener: &Listener) -> Option<(u32, String)> {
+    let wanted = format!("socket:[{}]", listener.inode);
+    let has_it = |pid: &u32| {
+        let open = deployctl_sdk::fs::read_dir(format!("/proc/{pid}/fd").as_ref()).unwrap_or_default();
+        open.iter().any(|file| file.read_link().is_ok_and(|target| target.as_os_str() == wanted.as_str()))
+    };
+    let pid = super::identity::all_pids().into_iter().find(has_it)?;
+    let name = deployctl_sdk::fs::read_to_string(format!("/proc/{pid}/comm").as_ref()).unwrap_or_default();
+    Some((pid, name.trim().to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listening_socket_is_told_from_a_connection() {
+        let line = "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 31337 1";
+        assert_eq!(parse_line(line), Some(Listener { port: 8080, inode: "31337".to_owned() }));
+        assert_eq!(parse_line(&line.replace(" 0A ", " 01 ")), None);
+        assert_eq!(parse_line("nonsense"), None);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_holder_of_a_port_is_named() {
+        let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = socket.local_addr().unwrap().port();
+        let text = held(port).unwrap();
+        assert!(text.starts_with(&format!("port {port} is held by pid {} (", std::process::id())), "{text}");
+    }
+}
