@@ -2,6 +2,7 @@
 //!
 //! It runs the real programs and never links them, so that it is built quickly and works while they do not compile.
 
+mod bench;
 mod cargo;
 mod output;
 mod test;
@@ -22,12 +23,15 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Chore {
+    /// Measure deployctl, beside Terraform and OpenTofu where they are installed
+    Bench(bench::Arguments),
     /// Run all tests of the workspace
     Test(test::Arguments),
 }
 
 fn main() -> ExitCode {
     let ended = match Arguments::parse().chore {
+        Chore::Bench(arguments) => bench::run(&arguments),
         Chore::Test(arguments) => test::run(&arguments),
     };
     match ended {

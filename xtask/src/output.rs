@@ -8,3 +8,8 @@ use std::io::{self, Write as _};
 pub fn note(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
+
+/// What a chore was run for.
+pub fn result(text: &str) {
+    let _ = io::stdout().write_all(text.as_bytes());
+}

@@ -1,0 +1,85 @@
+//! `cargo xtask bench`: how fast deployctl is, beside Terraform and OpenTofu where they are installed, in one run.
+//!
+//! Every figure is a median of several runs with the spread beside it, and the sides take turns, so that a slow moment of
+//! the machine meets all of them. Durability is part of what is measured: the table names what was written and synced, and
+//! how long this machine takes for one `fdatasync`.
+
+mod configuration;
+mod disk;
+mod layers;
+mod process;
+mod shapes;
+mod side;
+mod table;
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::{Failure, cargo, output};
+use side::Side;
+
+/// What `cargo xtask bench` takes.
+#[derive(Args)]
+pub struct Arguments {
+    /// How many resources stand in the ten layers
+    #[arg(long, default_value_t = 1000)]
+    resources: usize,
+    /// How often each measurement is repeated
+    #[arg(long, default_value_t = 3)]
+    runs: usize,
+    /// Leave Terraform and OpenTofu out
+    #[arg(long)]
+    alone: bool,
+    /// Measure deployctl with 100,000 resources too
+    #[arg(long)]
+    large: bool,
+    /// Measure other shapes than layers too: wide, deep, fan-in, for_each, large attributes, large configurations
+    #[arg(long)]
+    shapes: bool,
+    /// The deployctl program to measure, instead of building one
+    #[arg(long, value_name = "FILE")]
+    program: Option<PathBuf>,
+    /// Where the table is written, besides standard output
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+/// Measures, and writes the table.
+pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let program = match &arguments.program {
+        Some(program) => std::path::absolute(program).map_err(|error| format!("{}: {error}", program.display()))?,
+        None => built()?,
+    };
+    let own = Side::deployctl(program);
+    let peers = if arguments.alone { Vec::new() } else { Side::peers() };
+    let folder = disk::Scratch::new()?;
+
+    let mut report = table::heading(&own, &peers, folder.path())?;
+    let sides: Vec<&Side> = std::iter::once(&own).chain(&peers).collect();
+    report.push_str(&layers::measure(&sides, arguments.resources, arguments.runs, folder.path())?);
+    if arguments.large {
+        report.push_str(&layers::measure(&[&own], 100_000, arguments.runs, folder.path())?);
+    }
+    report.push_str(&layers::start_up(&own, folder.path())?);
+    if arguments.shapes {
+        report.push_str(&shapes::measure(&own, arguments.runs, folder.path())?);
+    }
+
+    output::result(&report);
+    match &arguments.out {
+        Some(file) => disk::write(file, report.as_bytes()),
+        None => Ok(()),
+    }
+}
+
+/// The program as it is released.
+fn built() -> Result<PathBuf, Failure> {
+    output::note("building deployctl as it is released");
+    cargo::run(&mut cargo::command(["build", "--release", "--locked", "--bin", "deployctl"])?)?;
+    let target = match std::env::var_os("CARGO_TARGET_DIR") {
+        Some(target) => PathBuf::from(target),
+        None => cargo::root()?.join("target"),
+    };
+    Ok(target.join("release/deployctl"))
+}
