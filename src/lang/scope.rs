@@ -1,0 +1,59 @@
+//! What an expression needs of the world around it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use deployctl_sdk::{Files, Value};
+
+/// One evaluated step of a traversal. A splat never reaches the scope.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Step {
+    /// `.name`
+    Attr(Arc<str>),
+    /// `[key]`: known, and without a sensitive mark on top.
+    Index(Value),
+}
+
+/// A name that means nothing here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unresolved {
+    /// What is wrong, without a full stop. Never a sensitive value.
+    pub message: String,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+/// Gives names their values.
+pub trait Scope {
+    /// Resolves `root.step.step…`. Answers the value and how many of the steps it used up; the evaluator applies the rest.
+    ///
+    /// # Errors
+    /// [`Unresolved`] when there is no such thing.
+    fn resolve(&self, root: &str, steps: &[Step]) -> Result<(Value, usize), Unresolved>;
+
+    /// What functions with an outside need.
+    fn outside(&self) -> &dyn Outside;
+
+    /// Tells one evaluation of the same text from another, for `uuid()`: the instance's address, nothing at the top.
+    fn site(&self) -> &str {
+        ""
+    }
+}
+
+/// The world outside of the configuration's text, as far as functions may see it.
+pub trait Outside {
+    /// The files of the configuration.
+    fn files(&self) -> &dyn Files;
+
+    /// The configuration's folder, absolute.
+    fn root(&self) -> &Path;
+
+    /// An environment variable.
+    fn env(&self, name: &str) -> Option<String>;
+
+    /// The time of the run in RFC 3339, the same whenever it is asked for.
+    fn timestamp(&self) -> String;
+
+    /// A random id that is the same for the same site within a run.
+    fn uuid(&self, site: &str) -> String;
+}

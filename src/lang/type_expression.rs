@@ -1,0 +1,241 @@
+//! Type constraints: `string`, `list(number)`, `object({ a = optional(string, "x") })`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use deployctl_sdk::{Field, FileError, Files, Type, Value};
+use hcl_edit::Span as _;
+use hcl_edit::expr::{Expression as Tree, FuncCall, Object, ObjectKey};
+
+use hcl_edit::visit::Visit;
+
+use super::evaluate::evaluate;
+use super::expression::{Expression, span_of};
+use super::scope::{Outside, Scope, Step, Unresolved};
+use crate::diagnostic::{Diagnostic, FileId, did_you_mean};
+
+const PLAIN: [&str; 4] = ["string", "number", "bool", "any"];
+const NESTED: [&str; 5] = ["list", "set", "map", "object", "tuple"];
+const HELP: &str = "types are `string`, `number`, `bool`, `any`, `list(T)`, `set(T)`, `map(T)`, `object({ name = T })` and `tuple([T, T])`";
+
+/// Reads a type constraint.
+///
+/// # Errors
+/// Every place that is no type.
+pub fn parse_type(expr: &Expression) -> Result<Type, Vec<Diagnostic>> {
+    let mut parser = Parser { file: expr.file, diagnostics: Vec::new() };
+    let ty = parser.parse(&expr.tree);
+    match ty {
+        Some(ty) if parser.diagnostics.is_empty() => Ok(ty),
+        _ => Err(parser.diagnostics),
+    }
+}
+
+struct Parser {
+    file: FileId,
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl Parser {
+    /// The type, or `None` after a complaint.
+    fn parse(&mut self, expr: &Tree) -> Option<Type> {
+        match expr {
+            Tree::Variable(name) => self.plain(name.as_str(), expr),
+            Tree::FuncCall(call) => self.nested(call, expr),
+            Tree::Parenthesis(inner) => self.parse(inner.inner()),
+            Tree::String(text) if PLAIN.contains(&text.as_str()) => {
+                self.complain(expr, "a type stands without quotes", format!("write `{}`", text.as_str()))
+            }
+            _ => self.complain(expr, "this is not a type", "not a type"),
+        }
+    }
+
+    fn plain(&mut self, name: &str, expr: &Tree) -> Option<Type> {
+        Some(match name {
+            "string" => Type::String,
+            "number" => Type::Number,
+            "bool" => Type::Bool,
+            "any" => Type::Any,
+            "list" | "set" | "map" => {
+                return self.complain(
+                    expr,
+                    format!("`{name}` needs the type of what is in it"),
+                    format!("`{name}(any)`?"),
+                );
+            }
+            "object" => return self.complain(expr, "`object` needs its attributes", "`object({ … })`?"),
+            "tuple" => return self.complain(expr, "`tuple` needs the types of its items", "`tuple([ … ])`?"),
+            other => return self.no_type(other, expr),
+        })
+    }
+
+    fn no_type(&mut self, name: &str, expr: &Tree) -> Option<Type> {
+        let near = did_you_mean(name, PLAIN.into_iter().chain(NESTED));
+        let label = near.map_or("not a type".to_owned(), |near| format!("did you mean `{near}`?"));
+        self.complain(expr, format!("there is no type `{name}`"), label)
+    }
+
+    fn nested(&mut self, call: &FuncCall, expr: &Tree) -> Option<Type> {
+        let name = call.name.name.as_str();
+        if name == "optional" {
+            return self.complain(expr, "`optional` stands only within `object({ … })`", "not within an object");
+        }
+        if !NESTED.contains(&name) {
+            return self.no_type(name, expr);
+        }
+        let mut arguments = call.args.iter();
+        let (Some(argument), None) = (arguments.next(), arguments.next()) else {
+            return self.complain(expr, format!("`{name}` takes one argument"), "not one argument");
+        };
+        match (name, argument) {
+            ("list", _) => self.parse(argument).map(|ty| Type::List(Box::new(ty))),
+            ("set", _) => self.parse(argument).map(|ty| Type::Set(Box::new(ty))),
+            ("map", _) => self.parse(argument).map(|ty| Type::Map(Box::new(ty))),
+            ("object", Tree::Object(members)) => self.object(members),
+            ("tuple", Tree::Array(items)) => {
+                let types: Vec<_> = items.iter().map(|item| self.parse(item)).collect();
+                types.into_iter().collect::<Option<_>>().map(Type::Tuple)
+            }
+            ("object", _) => self.complain(argument, "`object` takes its attributes in braces", "`{ name = type }`?"),
+            _ => self.complain(argument, "`tuple` takes its types in brackets", "`[type, type]`?"),
+        }
+    }
+
+    fn object(&mut self, members: &Object) -> Option<Type> {
+        let mut fields = BTreeMap::new();
+        let mut failed = false;
+        for (key, value) in members {
+            let name = match key {
+                ObjectKey::Ident(name) => Some(name.as_str().to_owned()),
+                ObjectKey::Expression(Tree::String(text)) => Some(text.as_str().to_owned()),
+                ObjectKey::Expression(other) => {
+                    self.complain(other, "an attribute's name must be a word", "not a word")
+                }
+            };
+            match (name, self.field(value.expr())) {
+                (Some(name), Some(field)) => {
+                    fields.insert(name, field);
+                }
+                _ => failed = true,
+            }
+        }
+        (!failed).then_some(Type::Object(fields))
+    }
+
+    fn field(&mut self, expr: &Tree) -> Option<Field> {
+        let Tree::FuncCall(call) = expr else {
+            return self.required(expr);
+        };
+        if call.name.name.as_str() != "optional" {
+            return self.required(expr);
+        }
+        let mut arguments = call.args.iter();
+        let (Some(ty), default, None) = (arguments.next(), arguments.next(), arguments.next()) else {
+            return self.complain(expr, "`optional` takes a type and a default", "not one or two arguments");
+        };
+        let ty = self.parse(ty)?;
+        let default = match default {
+            Some(default) => Some(self.default(&ty, default)?),
+            None => None,
+        };
+        Some(Field { ty, optional: true, default })
+    }
+
+    fn required(&mut self, expr: &Tree) -> Option<Field> {
+        self.parse(expr).map(|ty| Field { ty, optional: false, default: None })
+    }
+
+    fn default(&mut self, ty: &Type, expr: &Tree) -> Option<Value> {
+        let mut calls = Calls(None);
+        calls.visit_expr(expr);
+        if let Some(call) = calls.0 {
+            return self.complain(&Tree::from(call), "a default cannot call a function", "not a plain value");
+        }
+        match evaluate(&Expression::new(self.file, expr.clone()), &Nothing) {
+            Ok(value) => match ty.convert(&value) {
+                Ok(value) => Some(value),
+                Err(mismatch) => self.complain(expr, format!("the default does not fit: {mismatch}"), "this default"),
+            },
+            Err(diagnostics) => {
+                self.diagnostics.extend(diagnostics);
+                None
+            }
+        }
+    }
+
+    fn complain<T>(&mut self, expr: &Tree, message: impl Into<String>, label: impl Into<String>) -> Option<T> {
+        let span = span_of(self.file, expr.span());
+        self.diagnostics.push(Diagnostic::error(span, message, label).with_help(HELP));
+        None
+    }
+}
+
+/// Finds a function call.
+struct Calls(Option<FuncCall>);
+
+impl Visit for Calls {
+    fn visit_func_call(&mut self, call: &FuncCall) {
+        self.0 = Some(call.clone());
+    }
+}
+
+/// The scope of a default: there are no names and no outside in it.
+struct Nothing;
+
+impl Scope for Nothing {
+    fn resolve(&self, root: &str, _: &[Step]) -> Result<(Value, usize), Unresolved> {
+        Err(Unresolved { message: format!("a default cannot refer to `{root}`"), help: None })
+    }
+
+    fn outside(&self) -> &dyn Outside {
+        self
+    }
+}
+
+impl Outside for Nothing {
+    fn files(&self) -> &dyn Files {
+        self
+    }
+
+    fn root(&self) -> &Path {
+        Path::new("/")
+    }
+
+    fn env(&self, _: &str) -> Option<String> {
+        None
+    }
+
+    fn timestamp(&self) -> String {
+        String::new()
+    }
+
+    fn uuid(&self, _: &str) -> String {
+        String::new()
+    }
+}
+
+impl Files for Nothing {
+    fn read(&self, path: &Path) -> Result<std::sync::Arc<[u8]>, FileError> {
+        Err(no_files(path))
+    }
+
+    fn capture(&self, path: &Path) -> Result<deployctl_sdk::CapturedFile, FileError> {
+        Err(no_files(path))
+    }
+
+    fn list(&self, folder: &Path) -> Result<Vec<String>, FileError> {
+        Err(no_files(folder))
+    }
+
+    fn entries(&self, folder: &Path, _: &str) -> Result<Vec<String>, FileError> {
+        Err(no_files(folder))
+    }
+
+    fn content(&self, _: &deployctl_sdk::Digest) -> Result<std::sync::Arc<[u8]>, FileError> {
+        Err(no_files(Path::new("")))
+    }
+}
+
+fn no_files(path: &Path) -> FileError {
+    FileError { path: path.to_owned(), reason: "a default cannot read files".to_owned() }
+}
