@@ -1,1 +1,119 @@
-//! Files to spanned blocks.
+//! Files to spanned blocks to a checked configuration.
+//!
+//! [`parse`] takes texts and nothing else, [`load`] asks a [`Files`](deployctl_sdk::Files) for them, [`check()`] holds the
+//! result against what the providers offer, and [`resolve_variables`] settles what `var` stands for. Expressions stay
+//! unevaluated here, apart from variables. This module must not know plans, states or engines.
+
+mod blocks;
+mod body;
+mod check;
+mod constant;
+mod duration;
+mod evaluate;
+mod fields;
+mod health;
+mod labels;
+mod load;
+mod parse;
+mod read_blocks;
+mod read_resource;
+mod schemas;
+mod syntax;
+mod validation;
+mod variables;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+pub use blocks::{
+    Assignment, Condition, Deployment, EnvironmentBlock, Health, IgnoreChanges, Lifecycle, Local, OutputBlock,
+    ProviderBlock, ResourceBlock, Retention, Retry, Settings, Strategy, Timeouts, Variable,
+};
+pub use body::{Body, BodyAttribute, BodyBlock, Label};
+pub use check::check;
+pub use duration::{NotADuration, parse as parse_duration};
+pub use health::{BadHealth, HealthCheck, Probe};
+pub use load::{load, load_checked};
+pub use parse::parse;
+pub use schemas::Schemas;
+pub use variables::{VariableInputs, resolve_variables, select_environment};
+
+use crate::diagnostic::SourceMap;
+use crate::lang::Expression;
+
+/// All that a folder's files say.
+#[derive(Debug, Clone, Default)]
+pub struct Configuration {
+    /// The texts that spans point into.
+    pub sources: Arc<SourceMap>,
+    /// The `deployctl` block.
+    pub settings: Settings,
+    /// The variables, by name.
+    pub variables: BTreeMap<Arc<str>, Variable>,
+    /// The locals, by name.
+    pub locals: BTreeMap<Arc<str>, Local>,
+    /// The outputs, by name.
+    pub outputs: BTreeMap<Arc<str>, OutputBlock>,
+    /// The provider blocks, in the order of the files.
+    pub providers: Vec<ProviderBlock>,
+    /// The resource blocks, in the order of the files.
+    pub resources: Vec<ResourceBlock>,
+    /// The `deployment` block.
+    pub deployment: Deployment,
+    /// The environments, by name.
+    pub environments: BTreeMap<Arc<str>, EnvironmentBlock>,
+    /// The files named `*.auto.vars.hcl` that lie beside the configuration, in the order of their names.
+    pub auto_files: Vec<String>,
+    /// Where in `resources` each one is: by type, then by name.
+    index: HashMap<Arc<str>, HashMap<Arc<str>, usize>>,
+}
+
+impl Configuration {
+    /// Where in [`Configuration::resources`] the resource of that type and name is.
+    pub fn resource(&self, type_name: &str, name: &str) -> Option<usize> {
+        self.index.get(type_name)?.get(name).copied()
+    }
+
+    /// Whether there is a resource of that type.
+    pub fn has_type(&self, type_name: &str) -> bool {
+        self.index.contains_key(type_name)
+    }
+
+    /// The names of the resources of that type, in no order.
+    pub fn names_of(&self, type_name: &str) -> impl Iterator<Item = &str> {
+        self.index.get(type_name).into_iter().flat_map(|names| names.keys().map(|name| &**name))
+    }
+
+    /// Where in [`Configuration::providers`] the block of that name and alias is.
+    pub fn provider(&self, name: &str, alias: Option<&str>) -> Option<usize> {
+        self.providers.iter().position(|block| &*block.name == name && block.alias.as_deref() == alias)
+    }
+}
+
+impl ResourceBlock {
+    /// The name and alias of the provider block that the resource uses. Where it names none, it is the one that its type's
+    /// name begins with, as `docker` in `docker_image`.
+    pub fn provider_reference(&self) -> (&str, Option<&str>) {
+        match &self.provider {
+            Some((name, alias)) => (name, alias.as_deref()),
+            None => (self.type_name.split_once('_').map_or(&*self.type_name, |(provider, _)| provider), None),
+        }
+    }
+}
+
+impl ResourceBlock {
+    /// Every expression that makes the resource depend on others. `health` and `postcondition` are among them: what they
+    /// ask about must be there by then.
+    pub fn expressions(&self) -> Vec<&Expression> {
+        let mut found = self.body.expressions();
+        found.extend(self.count.iter().chain(&self.for_each).chain(&self.depends_on));
+        found.extend(&self.lifecycle.replace_triggered_by);
+        for condition in self.lifecycle.preconditions.iter().chain(&self.lifecycle.postconditions) {
+            found.extend([&condition.condition, &condition.error_message]);
+        }
+        if let Some(health) = &self.health {
+            found.extend(health.body.expressions());
+        }
+        found
+    }
+}

@@ -1,1 +1,3 @@
 //! Blocks to a graph.
+
+pub mod graph;

@@ -1,0 +1,262 @@
+//! What a configuration says, block by block: checked as far as one block alone can be, nothing evaluated yet.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use deployctl_sdk::{AttrPath, Type, Value};
+
+use super::body::Body;
+use crate::diagnostic::Span;
+use crate::lang::Expression;
+
+/// `deployctl { … }`.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// Which versions of deployctl the configuration is for.
+    pub required_version: Option<(semver::VersionReq, Span)>,
+    /// Where the state is kept: the kind, and its settings.
+    pub state: Option<(Arc<str>, Body)>,
+    /// How long revisions are kept.
+    pub retention: Retention,
+    /// The block's header, if there is one.
+    pub span: Option<Span>,
+}
+
+/// `retention { … }`: what `state prune` keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// How many revisions are kept at least.
+    pub revisions: u64,
+    /// How many days' revisions are kept at least.
+    pub days: u64,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { revisions: 50, days: 30 }
+    }
+}
+
+/// `variable "name" { … }`.
+#[derive(Debug, Clone)]
+pub struct Variable {
+    /// Its name.
+    pub name: Arc<str>,
+    /// The block's header.
+    pub span: Span,
+    /// What values it takes.
+    pub ty: Type,
+    /// Whether the block says what values it takes.
+    pub typed: bool,
+    /// What stands in when it is not set, already of its type.
+    pub default: Option<Value>,
+    /// What it is for.
+    pub description: Option<Arc<str>>,
+    /// Whether its value must never be shown.
+    pub sensitive: bool,
+    /// Whether it may be null; where not, null means its default.
+    pub nullable: bool,
+    /// What must hold for its value.
+    pub validations: Vec<Condition>,
+}
+
+/// A condition with what to say when it does not hold.
+#[derive(Debug, Clone)]
+pub struct Condition {
+    /// Must be true.
+    pub condition: Expression,
+    /// What to say otherwise.
+    pub error_message: Expression,
+    /// The block's header.
+    pub span: Span,
+}
+
+/// One member of a `locals { … }` block.
+#[derive(Debug, Clone)]
+pub struct Local {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Where the name stands.
+    pub span: Span,
+    /// Its value.
+    pub value: Expression,
+}
+
+/// `output "name" { … }`.
+#[derive(Debug, Clone)]
+pub struct OutputBlock {
+    /// Its name.
+    pub name: Arc<str>,
+    /// The block's header.
+    pub span: Span,
+    /// Its value.
+    pub value: Expression,
+    /// What it is for.
+    pub description: Option<Arc<str>>,
+    /// Whether its value must never be shown.
+    pub sensitive: bool,
+    /// What must be applied before it holds.
+    pub depends_on: Vec<Expression>,
+}
+
+/// `provider "name" { … }`.
+#[derive(Debug, Clone)]
+pub struct ProviderBlock {
+    /// The provider's name.
+    pub name: Arc<str>,
+    /// Tells it from the other blocks of the same provider.
+    pub alias: Option<Arc<str>>,
+    /// The block's header.
+    pub span: Span,
+    /// Its settings.
+    pub body: Body,
+}
+
+/// `resource "type" "name" { … }`.
+#[derive(Debug, Clone)]
+pub struct ResourceBlock {
+    /// The type.
+    pub type_name: Arc<str>,
+    /// The name.
+    pub name: Arc<str>,
+    /// The block's header.
+    pub span: Span,
+    /// Where the type stands.
+    pub type_span: Span,
+    /// The attributes and blocks of its type, without the meta-arguments below.
+    pub body: Body,
+    /// How many instances there are.
+    pub count: Option<Expression>,
+    /// One instance for each of these.
+    pub for_each: Option<Expression>,
+    /// Which `provider` block: the provider's name, and the alias.
+    pub provider: Option<(Arc<str>, Option<Arc<str>>)>,
+    /// Where `provider = …` stands.
+    pub provider_span: Option<Span>,
+    /// What must be applied before it, beyond what it refers to.
+    pub depends_on: Vec<Expression>,
+    /// How it is replaced and protected.
+    pub lifecycle: Lifecycle,
+    /// What must hold before its dependents start.
+    pub health: Option<Health>,
+    /// How long each action may take.
+    pub timeouts: Timeouts,
+    /// How often a failed action is tried again.
+    pub retry: Option<Retry>,
+}
+
+/// `lifecycle { … }`.
+#[derive(Debug, Clone, Default)]
+pub struct Lifecycle {
+    /// Whether a replacement is created before the old one is deleted; `None` leaves it to the provider.
+    pub create_before_destroy: Option<bool>,
+    /// Whether a plan that would delete it is refused.
+    pub prevent_destroy: bool,
+    /// Whose changes are left alone.
+    pub ignore_changes: IgnoreChanges,
+    /// Where each of those paths stands.
+    pub ignore_spans: Vec<Span>,
+    /// Whose change replaces it.
+    pub replace_triggered_by: Vec<Expression>,
+    /// What must hold before it is planned.
+    pub preconditions: Vec<Condition>,
+    /// What must hold once it is applied.
+    pub postconditions: Vec<Condition>,
+}
+
+/// Whose changes are left alone.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum IgnoreChanges {
+    /// Nobody's.
+    #[default]
+    None,
+    /// Every attribute's, once it is created.
+    All,
+    /// These attributes'.
+    Paths(Vec<AttrPath>),
+}
+
+/// `health { … }`, not evaluated yet: what is probed usually refers to the resource itself.
+#[derive(Debug, Clone)]
+pub struct Health {
+    /// What stands in it.
+    pub body: Body,
+    /// The block's header.
+    pub span: Span,
+}
+
+/// `timeouts { … }`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Timeouts {
+    /// For creating.
+    pub create: Option<Duration>,
+    /// For updating in place.
+    pub update: Option<Duration>,
+    /// For deleting.
+    pub delete: Option<Duration>,
+}
+
+/// `retry { … }`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retry {
+    /// How many tries there are in all.
+    pub attempts: u32,
+    /// How long to wait before the second; the wait doubles each time.
+    pub delay: Duration,
+    /// The longest wait.
+    pub max_delay: Duration,
+}
+
+/// `deployment { … }`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deployment {
+    /// In which order the graph is run.
+    pub strategy: Strategy,
+    /// The most actions at one time.
+    pub max_parallel: Option<usize>,
+    /// How long the whole run may take.
+    pub timeout: Option<Duration>,
+    /// Whether a failure undoes what the run did.
+    pub rollback_on_failure: bool,
+}
+
+impl Default for Deployment {
+    fn default() -> Self {
+        Self { strategy: Strategy::Parallel, max_parallel: None, timeout: None, rollback_on_failure: false }
+    }
+}
+
+/// In which order the graph is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Strategy {
+    /// One action after the other.
+    Sequential,
+    /// Everything that can start, at once.
+    Parallel,
+    /// Waves of the graph one after the other, parallel inside each.
+    Hybrid,
+}
+
+/// `environment "name" { … }`.
+#[derive(Debug, Clone)]
+pub struct EnvironmentBlock {
+    /// Its name.
+    pub name: Arc<str>,
+    /// The block's header.
+    pub span: Span,
+    /// What it is for.
+    pub description: Option<Arc<str>>,
+    /// What its variables are set to.
+    pub variables: Vec<Assignment>,
+}
+
+/// One variable set to an expression, in an environment or a file of variables.
+#[derive(Debug, Clone)]
+pub struct Assignment {
+    /// The variable's name.
+    pub name: Arc<str>,
+    /// Where the name stands.
+    pub name_span: Span,
+    /// The value.
+    pub value: Expression,
+}
