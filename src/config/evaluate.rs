@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use deployctl_sdk::{Attribute, AttributeKind, Map, Nesting, Value};
+use deployctl_sdk::{Attribute, AttributeKind, Map, Nesting, Type, Value};
 
 use super::body::{Body, BodyAttribute, BodyBlock};
 use crate::diagnostic::{Diagnostic, did_you_mean};
@@ -138,12 +138,13 @@ impl Body {
         for block in &self.blocks {
             match known(&block.name).map(|schema| &schema.kind) {
                 Some(AttributeKind::Block { .. }) => {}
-                Some(AttributeKind::Value(_)) => {
+                Some(AttributeKind::Value(ty)) => {
                     let name = &block.name;
+                    let value = if matches!(ty, Type::Map(_) | Type::Object(_)) { "{ … }" } else { "…" };
                     let message = format!("`{name}` of `{what}` is an attribute, not a block");
                     complaints.push(
                         Diagnostic::error(block.name_span, message, "written like a block")
-                            .with_help(format!("write `{name} = …`")),
+                            .with_help(format!("write `{name} = {value}`")),
                     );
                 }
                 None => complaints.push(stranger(what, "block", &block.name, block.name_span, attributes)),
@@ -154,12 +155,16 @@ impl Body {
 }
 
 fn stranger(what: &str, kind: &str, name: &str, span: crate::diagnostic::Span, attributes: &[Attribute]) -> Diagnostic {
-    let settable = attributes.iter().filter(|attribute| !attribute.read_only).map(|attribute| attribute.name.as_str());
-    let label = match did_you_mean(name, settable) {
+    let label = match did_you_mean(name, settable(attributes)) {
         Some(close) => format!("did you mean `{close}`?"),
         None => format!("unknown {kind}"),
     };
     Diagnostic::error(span, format!("`{what}` has no {kind} `{name}`"), label)
+}
+
+/// The names of what a configuration may give.
+pub(super) fn settable(attributes: &[Attribute]) -> impl Iterator<Item = &str> {
+    attributes.iter().filter(|attribute| !attribute.read_only).map(|attribute| attribute.name.as_str())
 }
 
 /// The complaint about what must be given and is not.

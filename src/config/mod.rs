@@ -4,8 +4,11 @@
 //! result against what the providers offer, and [`resolve_variables`] settles what `var` stands for. Expressions stay
 //! unevaluated here, apart from variables. This module must not know plans, states or engines.
 
+#[cfg(test)]
+mod bad_configurations;
 mod blocks;
 mod body;
+mod brackets;
 mod check;
 mod constant;
 mod duration;

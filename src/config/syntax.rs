@@ -7,8 +7,9 @@ use hcl_edit::Span as _;
 use hcl_edit::structure::{Block, Body as TreeBody, Structure};
 
 use super::body::{Body, BodyAttribute, BodyBlock, Label, span};
+use super::brackets;
 use crate::diagnostic::{Diagnostic, FileId, SourceMap, Span};
-use crate::lang::Expression;
+use crate::lang::{self, Expression};
 
 /// From how many bytes on a second thread is worth starting.
 const WORTH_A_THREAD: usize = 1 << 20;
@@ -112,6 +113,7 @@ fn parse_some(texts: &[(FileId, Arc<str>)]) -> Vec<Result<Body, Diagnostic>> {
 
 /// Parses one text.
 pub(super) fn parse(file: FileId, text: &str, names: &mut Names) -> Result<Body, Diagnostic> {
+    lang::nesting::nesting_limit_check(text).map_err(|at| lang::nesting::too_deep(file, at))?;
     let tree = hcl_edit::parser::parse_body(text).map_err(|error| syntax_error(file, text, &error))?;
     Ok(take_apart(file, tree, span(file, Some(0..0)), names))
 }
@@ -166,9 +168,17 @@ fn take_block_apart(file: FileId, block: Block, names: &mut Names) -> BodyBlock 
     }
 }
 
+/// What the parser has against a text: the bracket that is never closed, where that is the cause.
 fn syntax_error(file: FileId, text: &str, error: &hcl_edit::parser::Error) -> Diagnostic {
-    let offset = error.location().offset();
-    let length = text.get(offset..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
-    let place = span(file, Some(offset..offset + length));
-    Diagnostic::error(place, "the file is not valid HCL", error.message())
+    let cause = brackets::unclosed(text).filter(|cause| cause.open <= error.location().offset());
+    let Some(cause) = cause else { return lang::syntax_error(file, text, error) };
+    let place = span(file, Some(cause.open..cause.open + cause.opener.len()));
+    let message = format!("`{}` is never closed", cause.opener);
+    let complaint = Diagnostic::error(place, message, format!("`{}` is missing for this", cause.closer));
+    match cause.instead {
+        Some(at) => {
+            complaint.with_label(span(file, Some(at..at + 1)), format!("`{}` was due before this", cause.closer))
+        }
+        None => complaint,
+    }
 }

@@ -236,7 +236,7 @@ impl Resolver<'_> {
         }
         let value = match self.parsed(variable, &text, origin) {
             // The text itself must not be shown, and a complaint that points into it would.
-            Err(_) if variable.sensitive => return Err(wrong(&format!("`{}` cannot be read as one", variable.ty))),
+            Err(_) if variable.sensitive => return Err(wrong(&format!("it cannot be read as `{}`", variable.ty))),
             other => other?,
         };
         variable.ty.convert(&value).map_err(|mismatch| wrong(&mismatch))
@@ -266,9 +266,9 @@ fn missing_variables(missing: &[&Variable]) -> Option<Diagnostic> {
         [] => format!("the variable `{}` has no value", first.name),
         _ => format!("these variables have no value: {}", names.join(", ")),
     };
-    let name = &first.name;
+    let (it, name) = if others.is_empty() { ("it", &*first.name) } else { ("each", "NAME") };
     let help = format!(
-        "set it with `--var {name}=VALUE`, with `{ENV_PREFIX}{name}`, in a file for `--var-file`, or give it a `default`"
+        "set {it} with `--var {name}=VALUE`, with `{ENV_PREFIX}{name}`, in a file for `--var-file`, or by a `default`"
     );
     let mut complaint = Diagnostic::error(first.span, message, "needs a value").with_help(help);
     for other in others {

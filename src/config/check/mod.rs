@@ -10,7 +10,7 @@ use deployctl_sdk::{Attribute, AttributeKind, Nesting};
 use self::places::Place;
 use self::references::References;
 use super::body::Body;
-use super::evaluate::{missing, read_only, too_many};
+use super::evaluate::{missing, read_only, settable, too_many};
 use super::variables::unknown_variable;
 use super::{Configuration, Schemas};
 use crate::diagnostic::{self, Diagnostic, did_you_mean};
@@ -114,8 +114,8 @@ impl<'c> Checker<'c> {
                 AttributeKind::Value(ty) => match body.attribute(&schema.name) {
                     Some(given) if schema.read_only => self.complaints.push(read_only(given, what)),
                     Some(given) => self.complaints.extend(literal::mismatch(given, schema, ty, what)),
-                    // What is written as a block by mistake is not missing as well.
-                    None if body.blocks.iter().any(|block| *block.name == *schema.name) => {}
+                    // What is misspelt, or written as a block, is not missing as well.
+                    None if meant(body, attributes, &schema.name) => {}
                     None if schema.required && schema.default.is_none() => {
                         self.complaints.push(missing(body, schema, what));
                     }
@@ -141,4 +141,15 @@ impl<'c> Checker<'c> {
             }
         }
     }
+}
+
+/// Whether something in a body was probably meant to be that attribute.
+fn meant(body: &Body, attributes: &[Attribute], name: &str) -> bool {
+    let blocks = body.blocks.iter().map(|block| &block.name);
+    let mut given = body.attributes.iter().map(|attribute| &attribute.name).chain(blocks);
+    given.any(|given| {
+        **given == *name
+            || (attributes.iter().all(|attribute| *attribute.name != **given)
+                && did_you_mean(given, settable(attributes)) == Some(name))
+    })
 }

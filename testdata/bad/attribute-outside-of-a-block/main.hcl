@@ -1,0 +1,5 @@
+region = "eu"
+
+resource "value" "a" {
+  input = "${region}"
+}

@@ -1,0 +1,4 @@
+resource "value" "a" {
+  input = 1
+  input = 2
+}

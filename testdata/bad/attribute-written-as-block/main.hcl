@@ -1,0 +1,6 @@
+resource "local_command" "migrate" {
+  create = ["true"]
+  env {
+    A = "b"
+  }
+}

@@ -1,0 +1,5 @@
+deployctl {
+  state {
+    path = "x"
+  }
+}

@@ -1,0 +1,4 @@
+resource "value" "a" {
+  count    = 2
+  for_each = { x = 1 }
+}

@@ -1,0 +1,6 @@
+resource "value" "a" {
+  input = count.index
+}
+output "b" {
+  value = count.index
+}

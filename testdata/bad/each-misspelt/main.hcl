@@ -1,0 +1,4 @@
+resource "value" "a" {
+  for_each = { x = 1 }
+  input    = each.vlaue
+}

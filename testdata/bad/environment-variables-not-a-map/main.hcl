@@ -1,0 +1,8 @@
+environment "staging" {
+  variables = ["a"]
+}
+environment "production" {
+  variables {
+    tag = "1"
+  }
+}

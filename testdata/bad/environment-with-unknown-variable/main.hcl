@@ -1,0 +1,6 @@
+variable "tag" {
+  default = "1"
+}
+environment "staging" {
+  variables = { tga = "2" }
+}

@@ -1,0 +1,6 @@
+variable "workers" {
+  type = number
+}
+variable "ports" {
+  type = list(number)
+}

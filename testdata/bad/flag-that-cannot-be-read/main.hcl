@@ -1,0 +1,7 @@
+variable "ports" {
+  type = list(number)
+}
+variable "secrets" {
+  type      = list(string)
+  sensitive = true
+}

@@ -1,0 +1,5 @@
+resource "value" "a" {
+  health {
+    interval = "1s"
+  }
+}

@@ -1,0 +1,6 @@
+resource "value" "a" {
+  input = 1
+}
+output "a" {
+  value = value.a[0].output
+}

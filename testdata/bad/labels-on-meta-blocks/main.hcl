@@ -1,0 +1,6 @@
+resource "value" "a" {
+  lifecycle "x" {
+  }
+}
+locals "x" {
+}

@@ -1,0 +1,6 @@
+resource "value" "a" {
+  lifecycle {
+  }
+  lifecycle {
+  }
+}

@@ -1,0 +1,3 @@
+resource "value" "a" {
+  lifecycle = { prevent_destroy = true }
+}

@@ -1,0 +1,5 @@
+module "shop" {
+  source = "./shop"
+}
+data "local_file" "x" {
+}

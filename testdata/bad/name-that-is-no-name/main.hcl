@@ -1,0 +1,4 @@
+resource "value" "my value" {
+}
+resource "value" "1st" {
+}

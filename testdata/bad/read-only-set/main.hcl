@@ -1,0 +1,5 @@
+resource "local_file" "page" {
+  path    = "x"
+  content = "y"
+  digest  = "abc"
+}

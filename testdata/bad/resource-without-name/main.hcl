@@ -1,0 +1,3 @@
+resource "value" {
+  input = 1
+}

@@ -1,0 +1,7 @@
+deployctl {
+  retention {
+    revisions = -1
+    days      = "thirty"
+    weeks     = 4
+  }
+}

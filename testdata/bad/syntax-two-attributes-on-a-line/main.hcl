@@ -1,0 +1,1 @@
+resource "value" "a" { input = 1 triggers = {} }

@@ -1,0 +1,4 @@
+locals {
+  a = "hello ${local.b"
+  b = 1
+}

@@ -1,0 +1,4 @@
+resource "local_file" "page" {
+  path    = index
+  content = "y"
+}

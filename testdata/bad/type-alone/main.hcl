@@ -1,0 +1,6 @@
+output "a" {
+  value = value
+}
+output "b" {
+  value = var
+}

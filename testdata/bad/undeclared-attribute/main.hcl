@@ -1,0 +1,6 @@
+resource "value" "first" {
+  input = 1
+}
+output "a" {
+  value = value.first.ouput
+}

@@ -1,0 +1,6 @@
+locals {
+  workers = 2
+}
+output "a" {
+  value = local.worker + 1
+}

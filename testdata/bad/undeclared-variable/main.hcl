@@ -1,0 +1,6 @@
+variable "region" {
+  default = "eu"
+}
+resource "value" "a" {
+  input = "in ${var.regoin}"
+}

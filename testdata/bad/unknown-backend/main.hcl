@@ -1,0 +1,4 @@
+deployctl {
+  state "etcd" {
+  }
+}

@@ -1,0 +1,3 @@
+resorce "value" "a" {
+  input = 1
+}

@@ -1,0 +1,7 @@
+resource "local_file" "page" {
+  path    = "x"
+  content = "y"
+  permissions {
+    owner = "me"
+  }
+}

@@ -1,0 +1,6 @@
+output "a" {
+  value = vra.region
+}
+output "b" {
+  value = nothing.like.it
+}

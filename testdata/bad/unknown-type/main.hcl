@@ -1,0 +1,4 @@
+resource "local_fil" "page" {
+  path    = "x"
+  content = "y"
+}

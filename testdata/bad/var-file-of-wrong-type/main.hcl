@@ -1,0 +1,3 @@
+variable "shop" {
+  type = object({ name = string, ports = list(number) })
+}

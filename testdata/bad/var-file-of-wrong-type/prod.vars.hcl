@@ -1,0 +1,4 @@
+shop = {
+  name  = "one"
+  ports = [80, true]
+}

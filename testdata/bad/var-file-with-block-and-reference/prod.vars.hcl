@@ -1,0 +1,3 @@
+region = var.other
+locals {
+}

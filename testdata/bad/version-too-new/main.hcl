@@ -1,0 +1,3 @@
+deployctl {
+  required_version = ">= 99.0"
+}

@@ -1,0 +1,3 @@
+deployctl {
+  required_version = "newest"
+}
