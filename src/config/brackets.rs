@@ -134,7 +134,7 @@ impl<'t> Scan<'t> {
     fn in_string(&mut self) -> Option<Unclosed> {
         let rest = self.rest();
         match rest.chars().next()? {
-            '\n' => return self.open.last().map(|(open, what)| self.report(*open, *what, None)),
+            '\n' => return self.end_in_string(),
             '\\' => {
                 let escaped = rest.chars().nth(1).map_or(0, char::len_utf8);
                 self.step(1 + escaped);
@@ -146,6 +146,14 @@ impl<'t> Scan<'t> {
             _ => self.in_text(rest),
         }
         None
+    }
+
+    /// A line that ends in a string. Where the string is inside `${`, it is more likely the end of the one around it.
+    fn end_in_string(&self) -> Option<Unclosed> {
+        let around = self.open.len().checked_sub(2).and_then(|at| self.open.get(at));
+        let template = around.filter(|(_, what)| *what == Open::Template);
+        let (open, what) = template.or(self.open.last())?;
+        Some(self.report(*open, *what, None))
     }
 
     fn in_heredoc(&mut self, word: &str) -> Option<Unclosed> {
@@ -195,8 +203,8 @@ mod tests {
     fn the_one_that_is_open() {
         let at = |text: &str| unclosed(text).map(|found| (found.open, found.closer, found.instead));
         assert_eq!(at("a {\n  b = [1\n}\n"), Some((10, "]".to_owned(), Some(13))));
-        assert_eq!(at("a {\nb {\n}\n"), Some((0, "}".to_owned(), None)));
+        assert_eq!(at("a {\nb {\n}\n"), Some((2, "}".to_owned(), None)));
         assert_eq!(at("a = <<X\nb\n"), Some((4, "X".to_owned(), None)));
-        assert_eq!(at("a = \"${b\"\n"), Some((8, "\"".to_owned(), None)));
+        assert_eq!(at("a = \"${b\"\n"), Some((5, "}".to_owned(), None)));
     }
 }

@@ -230,7 +230,7 @@ fn assignments(value: Expression, complaints: &mut Vec<Diagnostic>) -> Vec<Assig
                 found.push(Assignment { name: name.into(), name_span, value });
             }
             None => {
-                complaints.push(Diagnostic::error(name_span, "a variable's name must be written out", "not a name"))
+                complaints.push(Diagnostic::error(name_span, "a variable's name must be written out", "not a name"));
             }
         }
     }
