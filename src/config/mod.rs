@@ -22,6 +22,7 @@ mod read_blocks;
 mod read_resource;
 mod schemas;
 mod syntax;
+mod syntax_error;
 mod validation;
 mod variables;
 

@@ -7,7 +7,7 @@ use hcl_edit::Span as _;
 use hcl_edit::structure::{Block, Body as TreeBody, Structure};
 
 use super::body::{Body, BodyAttribute, BodyBlock, Label, span};
-use super::brackets;
+use super::syntax_error::syntax_error;
 use crate::diagnostic::{Diagnostic, FileId, SourceMap, Span};
 use crate::lang::{self, Expression};
 
@@ -165,20 +165,5 @@ fn take_block_apart(file: FileId, block: Block, names: &mut Names) -> BodyBlock 
         name_span,
         labels,
         body: take_apart(file, block.body, Span { end, ..name_span }, names),
-    }
-}
-
-/// What the parser has against a text: the bracket that is never closed, where that is the cause.
-fn syntax_error(file: FileId, text: &str, error: &hcl_edit::parser::Error) -> Diagnostic {
-    let cause = brackets::unclosed(text).filter(|cause| cause.open <= error.location().offset());
-    let Some(cause) = cause else { return lang::syntax_error(file, text, error) };
-    let place = span(file, Some(cause.open..cause.open + cause.opener.len()));
-    let message = format!("`{}` is never closed", cause.opener);
-    let complaint = Diagnostic::error(place, message, format!("`{}` is missing for this", cause.closer));
-    match cause.instead {
-        Some(at) => {
-            complaint.with_label(span(file, Some(at..at + 1)), format!("`{}` was due before this", cause.closer))
-        }
-        None => complaint,
     }
 }

@@ -139,7 +139,10 @@ impl Resolver<'_> {
     }
 
     fn collect_file(&mut self, path: &Path, files: &dyn Files) -> Result<()> {
-        let bytes = files.read(path).map_err(|error| Error::failed(format!("cannot read the variables: {error}")))?;
+        let bytes = files.read(path).map_err(|error| {
+            Error::usage(format!("cannot read the file of variables {error}"))
+                .with_hint("relative paths begin at the configuration's folder")
+        })?;
         let shown = path.display().to_string();
         let Some((file, text)) = syntax::add(&mut self.sources, &shown, bytes.to_vec(), &mut self.complaints) else {
             return Ok(());
@@ -251,12 +254,12 @@ impl Resolver<'_> {
 
 /// The complaint about a value for a variable that is not declared.
 pub(super) fn unknown_variable(config: &Configuration, name: &str, span: Span) -> Diagnostic {
-    let label = match did_you_mean(name, config.variables.keys().map(|name| &**name)) {
-        Some(close) => format!("did you mean `{close}`?"),
-        None => "no such variable".to_owned(),
-    };
-    Diagnostic::error(span, format!("there is no variable `{name}`"), label)
-        .with_help(format!("declare it with `variable \"{name}\" {{ … }}`, or leave this out"))
+    let message = format!("there is no variable `{name}`");
+    match did_you_mean(name, config.variables.keys().map(|name| &**name)) {
+        Some(close) => Diagnostic::error(span, message, format!("did you mean `{close}`?")),
+        None => Diagnostic::error(span, message, "not declared")
+            .with_help(format!("declare it with `variable \"{name}\" {{ … }}`, or leave this out")),
+    }
 }
 
 fn missing_variables(missing: &[&Variable]) -> Option<Diagnostic> {
