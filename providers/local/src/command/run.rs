@@ -100,6 +100,8 @@ async fn watch_over(
     let (ended, has_ended) = watch::channel(false);
     let stdout = tokio::spawn(collect(child.stdout.take(), has_ended.clone()));
     let stderr = tokio::spawn(collect(child.stderr.take(), has_ended));
+    #[cfg(unix)]
+    let guard = Guard::of(&child);
     let waited = tokio::select! {
         status = child.wait() => Ok(status?),
         () = run.cancel.cancelled() => Err(Stopped::Cancelled),
@@ -109,6 +111,8 @@ async fn watch_over(
         Ok(status) => (status, None),
         Err(why) => (end(&mut child).await?, Some(why)),
     };
+    #[cfg(unix)]
+    guard.release();
     let _ = ended.send(true);
     feeding.abort();
     let (stdout, stderr) = (stdout.await.unwrap_or_default(), stderr.await.unwrap_or_default());
@@ -142,6 +146,31 @@ async fn collect(pipe: Option<impl AsyncRead + Unpin>, mut has_ended: watch::Rec
         }
     }
     tail.into_text()
+}
+
+/// Kills a command with all that it started if the operation is dropped in the middle.
+#[cfg(unix)]
+struct Guard(Option<rustix::process::Pid>);
+
+#[cfg(unix)]
+impl Guard {
+    fn of(child: &Child) -> Self {
+        Self(child.id().and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw))
+    }
+
+    /// The command has ended and was reaped: its process id may be another's now.
+    fn release(mut self) {
+        self.0 = None;
+    }
+}
+
+#[cfg(unix)]
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if let Some(group) = self.0 {
+            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        }
+    }
 }
 
 /// Ends the command with all that it started: asks first, and kills what is left after the grace period.

@@ -79,7 +79,8 @@ pub(crate) fn find(place: &Place, schema: &ResourceSchema, lost: &Lost) -> Resul
         Seen::File { bytes, mode } => {
             Ok(Found::Present { object: describe(schema, &claim, &bytes, mode), complete: true })
         }
-        Seen::Nothing | Seen::Other(_) => {
+        Seen::Other(what) => Err(refused(format!("{path} is {what} now"))),
+        Seen::Nothing => {
             let half_written = disk::is_taken(&disk::temporary(&full, lost.mark.id)).map_err(refused)?;
             if half_written || claim.folders.iter().any(|folder| place.root.join(folder).exists()) {
                 return Ok(Found::Present { object: describe(schema, &claim, &[], None), complete: false });

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use deployctl_sdk::{Change, Ownership, Place, ProviderError, Run, Value};
+use deployctl_sdk::{Change, ErrorKind, Ownership, Place, ProviderError, Run, Value};
 use rustix::process::Signal;
 use uuid::Uuid;
 
@@ -63,6 +63,10 @@ impl Site {
             }
         }
         for replica in 0..wanted.config.replicas {
+            if run.cancel.is_cancelled() {
+                let message = format!("cancelled before replica {replica} was seen to");
+                return Err(ProviderError::new(ErrorKind::Cancelled, message));
+            }
             self.converge_one(&wanted, replica, Folder::of(&record, replica), run).await?;
         }
         Ok(())
@@ -102,9 +106,9 @@ impl Site {
     async fn begin(&self, wanted: &Wanted<'_>, number: usize, old: &Replica, run: &Run) -> Result<(), ProviderError> {
         let folder = &old.folder;
         let had = old.spec.as_ref().map(|spec| spec.ports.clone()).unwrap_or_default();
-        let ports = self.ports.give(&wanted.config.ports, &had, number, &self.place.data)?;
+        let given = self.ports.give(&wanted.config.ports, &had, number, &self.place.data)?;
         let begun = async {
-            let spec = self.spec(wanted, number, &ports, old)?;
+            let spec = self.spec(wanted, number, &given.ports, old)?;
             folder.write_spec(&spec).map_err(refused)?;
             make_folders(&spec.log).map_err(refused)?;
             let env = wanted.environment(&spec);
@@ -114,8 +118,6 @@ impl Site {
         if result.is_err() {
             let _ = stop(folder, &mark::value(&wanted.mark.id.to_string(), number), &run.cancel).await;
         }
-        // From here on the specification on disk keeps the ports.
-        self.ports.take_back(&ports);
         result
     }
 
@@ -130,15 +132,10 @@ impl Site {
             Some(path) => self.place.root.join(expand(path, ports, replica)),
             None => old.folder.log_path(),
         };
-        let mut log_folders: Vec<PathBuf> = missing_folders(&log);
-        log_folders.retain(|folder| !old.folder.0.starts_with(folder) && !folder.starts_with(&old.folder.0));
-        if let Some(earlier) = &old.spec {
-            if earlier.log == log {
-                log_folders = earlier.log_folders.clone();
-            } else {
-                remove_log(earlier).map_err(refused)?;
-            }
+        if let Some(earlier) = old.spec.as_ref().filter(|earlier| earlier.log != log) {
+            remove_log(earlier).map_err(refused)?;
         }
+        let log_folders = self.log_folders(wanted.mark, &log)?;
         let salt = Uuid::new_v4().to_string();
         Ok(Spec {
             version: VERSION,
@@ -154,6 +151,22 @@ impl Site {
             log,
             log_folders,
         })
+    }
+
+    /// The folders that are made for a log, outermost first: those that are not there, and those that were made for the log
+    /// of any replica before. Whichever replica goes last removes them.
+    fn log_folders(&self, mark: &Ownership, log: &Path) -> Result<Vec<PathBuf>, ProviderError> {
+        let record = self.folder(mark);
+        let mut folders = Vec::new();
+        for (_, replica) in record::replicas(&record).map_err(refused)? {
+            let spec = replica.spec().map_err(refused)?;
+            folders.extend(spec.into_iter().flat_map(|spec| spec.log_folders));
+        }
+        folders.extend(missing_folders(log));
+        folders.retain(|folder| log.starts_with(folder) && !record.starts_with(folder) && !folder.starts_with(&record));
+        folders.sort();
+        folders.dedup();
+        Ok(folders)
     }
 
     /// Stops one replica and removes what it has on disk.

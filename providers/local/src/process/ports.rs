@@ -27,7 +27,7 @@ impl Ports {
         had: &[GivenPort],
         replica: usize,
         data: &Path,
-    ) -> Result<Vec<GivenPort>, ProviderError> {
+    ) -> Result<Given<'_>, ProviderError> {
         let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
         let listeners = listening();
         let reserved = reserved(data);
@@ -48,13 +48,22 @@ impl Ports {
             }
         }
         given.extend(result.iter().map(|port| port.number));
-        Ok(result)
+        Ok(Given { ports: result, from: self })
     }
+}
 
-    /// Takes ports back.
-    pub(crate) fn take_back(&self, ports: &[GivenPort]) {
-        let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
-        for port in ports {
+/// Ports that nobody else is given. When this ends, they must stand in a specification, or not be used.
+#[derive(Debug)]
+pub(crate) struct Given<'p> {
+    /// The ports.
+    pub(crate) ports: Vec<GivenPort>,
+    from: &'p Ports,
+}
+
+impl Drop for Given<'_> {
+    fn drop(&mut self) {
+        let mut given = self.from.given.lock().unwrap_or_else(PoisonError::into_inner);
+        for port in &self.ports {
             given.remove(&port.number);
         }
     }
@@ -77,7 +86,7 @@ fn none_free(port: &Port, index: usize, replica: usize, listeners: &[Listener]) 
         (format!("no port from {first} to {last} is free for replica {replica}"), block.key("range"))
     };
     let mut error =
-        ProviderError::new(ErrorKind::Refused, message).with_hint("stop what holds it, or choose another port");
+        ProviderError::new(ErrorKind::NotOurs, message).with_hint("stop what holds it, or choose another port");
     if first != last {
         error.hint = Some("choose a larger range".to_owned());
         let held = listeners.iter().filter(|listener| (first..=last).contains(&listener.port)).take(5);

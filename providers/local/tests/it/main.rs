@@ -3,6 +3,7 @@
 
 mod bench;
 mod command;
+mod conformance;
 mod file;
 mod ports_and_logs;
 mod process;
