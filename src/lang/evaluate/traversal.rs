@@ -66,13 +66,21 @@ impl<'e> Evaluator<'e> {
             Ok(resolved) => resolved,
             Err(unresolved) => {
                 let range = traversal.span().or_else(|| traversal.expr.span());
+                if marked {
+                    // The scope was given the key in clear, so what it says may show it.
+                    return self.fail(range, format!("`{root}` has nothing under a sensitive key"), "not there");
+                }
                 return self.unresolved(range, unresolved);
             }
         };
         for (step, operator) in steps.iter().zip(operators).skip(used) {
             value = match step {
                 Step::Attr(name) => self.attribute(value, name, operator.value().span())?,
-                Step::Index(key) => self.index(&value, key, index_range(operator))?,
+                Step::Index(key) => {
+                    // The step lost its mark on the way to the scope; a complaint must not show what is under it.
+                    let key = key.clone().with_mark(marked);
+                    self.index(&value, &key, index_range(operator))?
+                }
             };
         }
         let rest = operators.get(steps.len()..).unwrap_or_default();
