@@ -114,7 +114,8 @@ fn parse_some(texts: &[(FileId, Arc<str>)]) -> Vec<Result<Body, Diagnostic>> {
 /// Parses one text.
 pub(super) fn parse(file: FileId, text: &str, names: &mut Names) -> Result<Body, Diagnostic> {
     lang::nesting::nesting_limit_check(text).map_err(|at| lang::nesting::too_deep(file, at))?;
-    let tree = hcl_edit::parser::parse_body(text).map_err(|error| syntax_error(file, text, &error))?;
+    let mut tree = hcl_edit::parser::parse_body(text).map_err(|error| syntax_error(file, text, &error))?;
+    lang::mend_heredocs(text, &mut tree);
     Ok(take_apart(file, tree, span(file, Some(0..0)), names))
 }
 
