@@ -172,6 +172,16 @@ impl Connection for Local {
         blocking(|| lost.iter().map(|lost| find(&self.place, &self.schemas, lost)).collect())
     }
 
+    async fn find_all(&self, place: &Place) -> Result<Vec<(Ownership, Object)>, ProviderError> {
+        blocking(|| {
+            let mut found = file::find_all(&self.place, &self.schemas.file)?;
+            #[cfg(unix)]
+            found.extend(process::find_all(&self.place, &self.schemas.process)?);
+            found.retain(|(mark, _)| mark.lineage == place.lineage);
+            Ok(found)
+        })
+    }
+
     async fn import(&self, type_name: &str, id: &str, mark: &Ownership) -> Result<Object, ProviderError> {
         if type_name != file::TYPE {
             let message = format!("{type_name} cannot be imported");

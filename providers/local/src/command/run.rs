@@ -1,6 +1,6 @@
 //! Runs one command: arguments as they are, output read to its end, and on cancellation nothing left behind.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use super::KEPT;
 use super::tail::Tail;
-use crate::attributes::{refused, revealed_texts, text, texts};
+use crate::attributes::{self as shared, refused, revealed_texts, text, texts};
 use crate::duration;
 
 /// How long a command may take to end after it was asked to.
@@ -57,7 +57,7 @@ pub(crate) async fn run(
         return Err(ProviderError::invalid(AttrPath::of(name), format!("`{name}` does not name a program")));
     };
     let folder = place.root.join(text(attributes, "working_dir").unwrap_or_default());
-    let mut command = Command::new(resolve(program, &place.root));
+    let mut command = Command::new(shared::program(program, &place.root));
     command.args(rest).current_dir(&folder).kill_on_drop(true);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     without_own_variables(&mut command);
@@ -68,11 +68,6 @@ pub(crate) async fn run(
     let stdin = if change.config.is_null() { None } else { text(attributes, "stdin") };
     let limit = duration::at(attributes, &AttrPath::of("timeout"))?;
     watch_over(child, stdin, limit, run).await.map_err(refused)
-}
-
-/// A program with a folder in its name starts at the configuration's folder, wherever the command is run.
-pub(crate) fn resolve(program: &str, root: &Path) -> PathBuf {
-    if program.contains('/') { root.join(program) } else { PathBuf::from(program) }
 }
 
 /// Keeps deployctl's own settings, keys and variables from the programs that it starts.

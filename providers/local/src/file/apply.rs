@@ -42,14 +42,7 @@ fn try_create(
             folders.push(folder);
         }
     }
-    let config = &change.config;
-    let claim = Claim {
-        path: wanted.path.clone(),
-        source: text(config, "source"),
-        sensitive: config.get("content").is_some_and(Value::contains_sensitive),
-        folders: folders.clone(),
-    };
-    claim::make(&place.data, change.mark.id, &claim).map_err(refused)?;
+    claim::make(&place.data, &claim_of(change, &folders)).map_err(refused)?;
     let put = disk::make_folders(&full).and_then(|_| disk::put(&full, change.mark.id, &wanted.bytes, wanted.mode, new));
     if let Err(error) = put {
         let taken = error.source.kind() == std::io::ErrorKind::AlreadyExists;
@@ -65,7 +58,9 @@ pub(crate) fn update(place: &Place, schema: &ResourceSchema, change: &Change, fi
     let private = change.prior.as_ref().map(|prior| prior.private.clone()).unwrap_or_default();
     let written = Wanted::of(change, files).and_then(|wanted| {
         let full = place.root.join(&wanted.path);
-        disk::make_folders(&full)
+        let folders = texts(&private, "folders").unwrap_or_default();
+        claim::make(&place.data, &claim_of(change, &folders))
+            .and_then(|()| disk::make_folders(&full))
             .and_then(|_| disk::put(&full, change.mark.id, &wanted.bytes, wanted.mode, false))
             .map_err(refused)
     });
@@ -158,6 +153,17 @@ fn object(schema: &ResourceSchema, change: &Change, private: Value) -> Object {
     let computed = ["digest", "size"].map(|name| (name, config.get(name).cloned().unwrap_or_default())).to_vec();
     let attributes = settled(schema, config, computed);
     Object { attributes, private, children: Vec::new(), captured: change.captured.clone() }
+}
+
+fn claim_of(change: &Change, folders: &[String]) -> Claim {
+    let config = &change.config;
+    Claim {
+        mark: change.mark.clone(),
+        path: text(config, "path").unwrap_or_default(),
+        source: text(config, "source"),
+        sensitive: config.get("content").is_some_and(Value::contains_sensitive),
+        folders: folders.to_vec(),
+    }
 }
 
 fn not_ours(path: &str, mark: &Ownership) -> ProviderError {

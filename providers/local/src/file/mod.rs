@@ -9,7 +9,7 @@ use deployctl_sdk::{Attribute, ResourceSchema, Type};
 
 pub(crate) use apply::{create, delete, replace, update};
 pub(crate) use disk::{make_folders, missing_folders, remove_empty_folders};
-pub(crate) use observe::{find, import, read};
+pub(crate) use observe::{find, find_all, import, read};
 pub(crate) use prepare::prepare;
 
 /// The type's name.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use deployctl_sdk::{Change, ErrorKind, Ownership, Place, ProviderError, Run, Value};
+use futures_util::future::join_all;
 use rustix::process::Signal;
 use uuid::Uuid;
 
@@ -46,7 +47,8 @@ impl Site {
         claim::folder(&self.place.data, mark.id)
     }
 
-    /// Brings all replicas to what the change wants, one after the other.
+    /// Brings all replicas to what the change wants: those that run one after the other, so that the others can do the work
+    /// meanwhile, and those that do not run all at once.
     ///
     /// # Errors
     /// At the first that cannot be; those after it are as they were.
@@ -62,24 +64,29 @@ impl Site {
                 self.stop_and_remove(&change.mark, replica, &folder, run).await?;
             }
         }
-        for replica in 0..wanted.config.replicas {
+        let mut idle = Vec::new();
+        for number in 0..wanted.config.replicas {
             if run.cancel.is_cancelled() {
-                let message = format!("cancelled before replica {replica} was seen to");
+                let message = format!("cancelled before replica {number} was seen to");
                 return Err(ProviderError::new(ErrorKind::Cancelled, message));
             }
-            self.converge_one(&wanted, replica, Folder::of(&record, replica), run).await?;
+            let replica = Replica::look(Folder::of(&record, number)).map_err(refused)?;
+            match replica.doing {
+                Doing::Stopped => idle.push((number, replica)),
+                Doing::Running(_) | Doing::Restarting => self.converge_one(&wanted, number, replica, run).await?,
+            }
         }
-        Ok(())
+        let started = idle.into_iter().map(|(number, replica)| self.converge_one(&wanted, number, replica, run));
+        join_all(started).await.into_iter().collect()
     }
 
     async fn converge_one(
         &self,
         wanted: &Wanted<'_>,
         number: usize,
-        folder: Folder,
+        replica: Replica,
         run: &Run,
     ) -> Result<(), ProviderError> {
-        let replica = Replica::look(folder).map_err(refused)?;
         let folder = &replica.folder;
         if let (Some(spec), true) = (&replica.spec, replica.doing != Doing::Stopped)
             && wanted.is_running_as(spec, &self.place.root)
@@ -93,7 +100,7 @@ impl Site {
             }
             return Ok(());
         }
-        let mark = mark::value(&wanted.mark.id.to_string(), number);
+        let mark = mark::value(wanted.mark.id, number);
         run.progress.say(match replica.doing {
             Doing::Stopped => format!("starting replica {number}"),
             _ => format!("restarting replica {number}"),
@@ -116,7 +123,7 @@ impl Site {
         };
         let result = begun.await;
         if result.is_err() {
-            let _ = stop(folder, &mark::value(&wanted.mark.id.to_string(), number), &run.cancel).await;
+            let _ = stop(folder, &mark::value(wanted.mark.id, number), &run.cancel).await;
         }
         result
     }
@@ -139,8 +146,7 @@ impl Site {
         let salt = Uuid::new_v4().to_string();
         Ok(Spec {
             version: VERSION,
-            id: wanted.mark.id.to_string(),
-            address: wanted.mark.address.to_string(),
+            mark: wanted.mark.clone(),
             replica,
             root: self.place.root.clone(),
             config: wanted.plain.clone(),
@@ -177,7 +183,7 @@ impl Site {
         folder: &Folder,
         run: &Run,
     ) -> Result<(), ProviderError> {
-        stop(folder, &mark::value(&mark.id.to_string(), replica), &run.cancel).await?;
+        stop(folder, &mark::value(mark.id, replica), &run.cancel).await?;
         remove(folder).map_err(refused)
     }
 
@@ -239,7 +245,7 @@ impl<'w> Wanted<'w> {
         let told = self.config.ports.iter().zip(&spec.ports);
         env.extend(told.filter_map(|(port, given)| Some((port.env.clone()?, given.number.to_string()))));
         env.extend(self.env.iter().map(|(name, value)| (name.clone(), expand(value, &spec.ports, spec.replica))));
-        env.push((mark::VARIABLE.to_owned(), mark::value(&spec.id, spec.replica)));
+        env.push((mark::VARIABLE.to_owned(), mark::value(spec.mark.id, spec.replica)));
         env
     }
 }
