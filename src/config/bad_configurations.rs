@@ -180,3 +180,13 @@ fn bad_configurations() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
+
+#[test]
+fn good_configurations() {
+    let folder = Folder(Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/good"));
+    let (config, warnings) = load_checked(&folder, &schemas()).unwrap_or_else(|error| panic!("{}", plain(&error)));
+    assert_eq!(warnings, []);
+    let inputs = VariableInputs { environment: Some("staging".into()), ..VariableInputs::default() };
+    let values = resolve_variables(&config, &inputs, &folder, &folder).unwrap();
+    assert_eq!(values["tag"].as_str(), Some("1.1-rc1"));
+}

@@ -23,6 +23,8 @@ mod read_resource;
 mod schemas;
 mod syntax;
 mod syntax_error;
+#[cfg(test)]
+mod tests;
 mod validation;
 mod variables;
 
