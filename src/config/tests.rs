@@ -96,7 +96,7 @@ fn a_whole_configuration() {
     assert_eq!(web.timeouts.create, Some(Duration::from_secs(90)));
     assert_eq!(web.retry.unwrap().attempts, 4);
     assert_eq!(web.retry.unwrap().max_delay, Duration::from_secs(30));
-    assert_eq!(web.lifecycle.create_before_destroy, Some(true));
+    assert_eq!(web.lifecycle.create_before_destroy, Some(false));
     assert!(web.lifecycle.prevent_destroy);
     let ignored = vec![AttrPath::of("args"), AttrPath::of("env").key("HOME"), AttrPath::of("ports").index(0)];
     assert_eq!(web.lifecycle.ignore_changes, IgnoreChanges::Paths(ignored));
@@ -226,4 +226,22 @@ fn long_chains_do_not_recurse() {
     let complaints = Graph::build(&parsed(&closed)).unwrap_err();
     assert_eq!(complaints.len(), 1);
     assert_eq!(complaints[0].labels.len(), 5_001);
+}
+
+#[test]
+fn large_texts_are_parsed_in_parts_with_the_right_places() {
+    use std::fmt::Write as _;
+    let mut text = String::new();
+    for at in 0..40_000 {
+        write!(text, "resource \"value\" \"v{at}\" {{\n  input = <<EOT\n}}\nresource {{\nEOT\n}}\r\n").unwrap();
+    }
+    let files = |tail: &str| vec![("main.hcl".to_owned(), (text.clone() + tail).into_bytes())];
+    let config = parse(files("")).unwrap();
+    assert_eq!(config.resources.len(), 40_000);
+    let place = config.sources.position(config.resources[39_999].body.attributes[0].name_span).unwrap();
+    assert_eq!((place.line, place.column), (39_999 * 6 + 2, 3));
+    let error = parse(files("locals {\n  a = \n}\n")).unwrap_err();
+    let report = error.report.unwrap();
+    let place = report.sources.position(report.diagnostics[0].labels[0].0).unwrap();
+    assert_eq!(place.line, 40_000 * 6 + 2);
 }

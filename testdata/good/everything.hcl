@@ -55,6 +55,9 @@ provider "local" {
 resource "value" "release" {
   for_each = toset(["eu", "us"])
   input    = "${each.key}-${var.tag}"
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 resource "local_process" "web" {
@@ -68,7 +71,7 @@ resource "local_process" "web" {
     interval      = "500ms"
   }
   lifecycle {
-    create_before_destroy = true
+    create_before_destroy = false
     prevent_destroy       = true
     ignore_changes        = [args, env["HOME"], ports[0]]
     replace_triggered_by  = [value.release["eu"]]
