@@ -8,6 +8,7 @@ mod prepare;
 use deployctl_sdk::{Attribute, ResourceSchema, Type};
 
 pub(crate) use apply::{create, delete, replace, update};
+#[cfg(unix)]
 pub(crate) use disk::{make_folders, missing_folders, remove_empty_folders};
 pub(crate) use observe::{find, find_all, import, read};
 pub(crate) use prepare::prepare;

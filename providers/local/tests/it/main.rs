@@ -1,4 +1,5 @@
 //! The provider's behaviour, on real files and with real processes.
+#![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod bench;
