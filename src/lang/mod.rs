@@ -13,6 +13,7 @@ mod expression;
 mod functions;
 mod heredoc;
 
+pub mod layout;
 mod limits;
 pub mod nesting;
 mod references;
