@@ -17,6 +17,7 @@ mod fields;
 mod health;
 mod labels;
 mod load;
+mod mask;
 mod parse;
 mod read_blocks;
 mod read_resource;

@@ -15,7 +15,7 @@ use crate::lang::{self, Expression, Reference, StaticStep};
 const ROOTS: [&str; 6] = ["var", "local", "each", "count", "path", "self"];
 
 /// What `path` has.
-const PATHS: [&str; 2] = ["module", "root"];
+const PATHS: [&str; 3] = ["module", "root", "cwd"];
 
 /// Checks the references of expressions in one place.
 pub(super) struct References<'c, 'd> {
