@@ -28,6 +28,7 @@ mod syntax_error;
 mod tests;
 mod validation;
 mod variables;
+mod version;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;

@@ -14,11 +14,11 @@ use super::blocks::{
 use super::body::{Body, BodyBlock, key_text, span};
 use super::fields::{Fields, no_labels};
 use super::read_resource::condition;
-use super::{constant, labels};
+use super::{constant, labels, version};
 use crate::diagnostic::{Diagnostic, Span, did_you_mean};
 use crate::lang::{self, Expression};
 
-/// Names that `--env` cannot have, because folders are called so.
+/// The longest name of an environment, which is also a folder's name.
 const MAX_ENVIRONMENT_NAME: usize = 64;
 
 /// Reads a `deployctl` block.
@@ -28,9 +28,9 @@ pub(super) fn settings(block: BodyBlock, complaints: &mut Vec<Diagnostic>) -> Se
     let span = fields.span();
     let mut required_version = None;
     if let Some((text, place)) = fields.text("required_version") {
-        match semver::VersionReq::parse(&text) {
-            Ok(requirement) => required_version = Some((requirement, place)),
-            Err(_) => fields.complain(
+        match version::requirement(&text) {
+            Some(requirement) => required_version = Some((requirement, place)),
+            None => fields.complain(
                 Diagnostic::error(place, "`required_version` is not a version requirement", "cannot be read")
                     .with_help("write for example `\">= 0.1\"` or `\">= 0.1, < 2.0\"`"),
             ),
