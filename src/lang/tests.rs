@@ -462,6 +462,10 @@ fn growth_is_bounded() {
         "format(\"%1000000000d\", 1)",
         "join(s, [for x in range(1000) : indent(10000, join(\"\\n\", range(1000)))])",
         "[for a in [[1, 1]] : [for b in [[a, a, a, a, a, a, a, a]] : [for c in [[b, b, b, b, b, b, b, b]] : [for d in [[c, c, c, c, c, c, c, c]] : [for e in [[d, d, d, d, d, d, d, d]] : [for f in [[e, e, e, e, e, e, e, e]] : [for g in [[f, f, f, f, f, f, f, f]] : [for h in [[g, g, g, g, g, g, g, g]] : [for i in [[h, h, h, h, h, h, h, h]] : i]]]]]]]]]",
+        "length(concat([for x in range(100) : range(100000)]...))",
+        "length(join(\",\", [for x in range(100) : range(100000)]...))",
+        "[for x in range(100000) : x if contains(range(100000), -x)]",
+        "length(distinct([for x in range(100000) : join(s, [for y in range(10) : indent(100, join(\"\\n\", range(100)))])]))",
         "pow(pow(10, 900), 900)",
         "yamldecode(\"a: &a [x, x, x, x, x, x, x, x, x, x]\\nb: &b [*a, *a, *a, *a, *a, *a, *a, *a, *a, *a]\\nc: &c [*b, *b, *b, *b, *b, *b, *b, *b, *b, *b]\\nd: &d [*c, *c, *c, *c, *c, *c, *c, *c, *c, *c]\\ne: &e [*d, *d, *d, *d, *d, *d, *d, *d, *d, *d]\\nf: &f [*e, *e, *e, *e, *e, *e, *e, *e, *e, *e]\\n\")",
     ] {

@@ -157,7 +157,7 @@ impl<'e> Evaluator<'e> {
 
     fn append(&mut self, text: &mut Text, part: &str, range: Option<Range<usize>>) -> Eval<()> {
         // An empty part costs too: a loop over nothing but empty parts must end as well.
-        self.charge(8, range.clone())?;
+        self.charge(limits::ITEM, range.clone())?;
         if text.out.len() + part.len() > limits::MAX_STRING {
             let limit = limits::MAX_STRING >> 20;
             return self.fail(range, format!("the text grows beyond {limit} MiB"), "beyond it here");

@@ -140,8 +140,3 @@ fn describe(value: &Value, out: &mut String) {
 pub(super) fn count(length: usize) -> Value {
     Value::Number(Number::from(length as u64))
 }
-
-/// The complaint that a list is too long to be made.
-pub(super) fn too_long(limit: usize) -> Complaint {
-    Complaint::whole(format!("the list would have more than {limit} items"))
-}
