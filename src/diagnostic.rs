@@ -3,7 +3,7 @@
 //! Everything that reads a configuration answers with these, never with a rendered text, so that several can be collected,
 //! sorted and shown in one go, and so that a language server can one day show the same ones.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A file of the configuration, as its number in a [`SourceMap`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,6 +27,20 @@ pub struct Source {
     pub path: Arc<str>,
     /// Its text, without a byte-order mark.
     pub text: Arc<str>,
+    /// Where each line begins, found out when first asked for: many thousand positions in one file must not each read it.
+    lines: OnceLock<Vec<u32>>,
+}
+
+impl Source {
+    /// The number of the line that holds a byte, from 0, and where that line begins.
+    fn line_of(&self, byte: u32) -> (usize, u32) {
+        let lines = self.lines.get_or_init(|| {
+            let ends = self.text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+            std::iter::once(0).chain(ends.filter_map(|(at, _)| u32::try_from(at + 1).ok())).collect()
+        });
+        let line = lines.partition_point(|start| *start <= byte).saturating_sub(1);
+        (line, lines.get(line).copied().unwrap_or_default())
+    }
 }
 
 /// The texts that spans point into.
@@ -39,7 +53,7 @@ impl SourceMap {
     /// Adds a file.
     pub fn add(&mut self, path: impl Into<Arc<str>>, text: impl Into<Arc<str>>) -> FileId {
         let id = FileId(u32::try_from(self.sources.len()).unwrap_or(u32::MAX));
-        self.sources.push(Source { path: path.into(), text: text.into() });
+        self.sources.push(Source { path: path.into(), text: text.into(), lines: OnceLock::new() });
         id
     }
 
@@ -56,10 +70,9 @@ impl SourceMap {
     /// Where a span begins, as people count: path, line and column from 1.
     pub fn position(&self, span: Span) -> Option<Position> {
         let source = self.get(span.file)?;
-        let before = source.text.get(..span.start as usize)?;
-        let line = before.matches('\n').count() + 1;
-        let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
-        Some(Position { path: source.path.clone(), line, column })
+        let (line, start) = source.line_of(span.start);
+        let column = source.text.get(start as usize..span.start as usize)?.chars().count() + 1;
+        Some(Position { path: source.path.clone(), line: line + 1, column })
     }
 }
 
@@ -133,9 +146,7 @@ pub fn sort(diagnostics: &mut Vec<Diagnostic>) {
 
 /// The closest of `candidates` to a misspelt `word`, if one is close enough to be meant.
 pub fn did_you_mean<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
-    let length = word.chars().count();
-    // Of a single letter nothing is close: every other one would be.
-    let allowed = (length / 3).clamp(1, 3).min(length / 2);
+    let allowed = (word.chars().count() / 3).clamp(1, 3);
     candidates
         .into_iter()
         .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))

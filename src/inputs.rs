@@ -1,1 +1,326 @@
-//! Everything a run was made from.
+//! Everything a run was made from, so that it can be made again.
+//!
+//! Files, listings, environment variables, the time and random identities are all had through a [`Recorder`], which answers
+//! from the checkout or from what an earlier run recorded, and remembers what it answered. Nothing else may read them.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use deployctl_sdk::value::{Clear, Tagged, TaggedSeed};
+use deployctl_sdk::{CapturedFile, Digest, FileError, Files, Value};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::lang::Outside;
+
+/// What a run was made from.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Inputs {
+    /// The environment.
+    pub environment: String,
+    /// Every file that was read: configuration, variables, what functions and resources name.
+    pub files: BTreeMap<String, CapturedFile>,
+    /// Every folder that was listed.
+    pub listings: BTreeMap<String, Vec<String>>,
+    /// The resolved variables.
+    pub variables: BTreeMap<Arc<str>, Value>,
+    /// What `env` answered.
+    pub env: BTreeMap<String, Option<String>>,
+    /// What `timestamp` answered.
+    pub timestamp: String,
+    /// What `uuid` answered, by place.
+    pub uuids: BTreeMap<String, String>,
+}
+
+/// The form in which inputs rest; the whole of it is sealed, because variables and environment hold secrets.
+#[derive(Serialize)]
+struct RestingOut<'i> {
+    environment: &'i str,
+    files: &'i BTreeMap<String, CapturedFile>,
+    listings: &'i BTreeMap<String, Vec<String>>,
+    variables: BTreeMap<&'i str, Tagged<'i>>,
+    env: &'i BTreeMap<String, Option<String>>,
+    timestamp: &'i str,
+    uuids: &'i BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+struct RestingIn {
+    environment: String,
+    files: BTreeMap<String, CapturedFile>,
+    listings: BTreeMap<String, Vec<String>>,
+    variables: BTreeMap<String, Box<RawValue>>,
+    env: BTreeMap<String, Option<String>>,
+    timestamp: String,
+    uuids: BTreeMap<String, String>,
+}
+
+impl Inputs {
+    /// As bytes to be sealed: they hold every variable in clear.
+    ///
+    /// # Errors
+    /// A variable too deep to be written.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, String> {
+        let resting = RestingOut {
+            environment: &self.environment,
+            files: &self.files,
+            listings: &self.listings,
+            variables: self.variables.iter().map(|(name, value)| (&**name, Tagged::new(value, &Clear))).collect(),
+            env: &self.env,
+            timestamp: &self.timestamp,
+            uuids: &self.uuids,
+        };
+        serde_json::to_vec(&resting).map_err(|error| format!("the inputs cannot be recorded: {error}"))
+    }
+
+    /// From what [`Inputs::to_bytes`] made.
+    ///
+    /// # Errors
+    /// When the bytes are something else. Never shows what they hold.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
+        let resting: RestingIn = serde_json::from_slice(bytes)
+            .map_err(|error| format!("the recorded inputs cannot be read (line {})", error.line()))?;
+        let variables = resting.variables.iter().map(|(name, text)| {
+            let value = TaggedSeed::new(&Clear).read(text.get().as_bytes());
+            let value = value.map_err(|_| format!("the recorded variable `{name}` cannot be read"))?;
+            Ok((Arc::from(name.as_str()), value))
+        });
+        Ok(Self {
+            variables: variables.collect::<Result<_, String>>()?,
+            environment: resting.environment,
+            files: resting.files,
+            listings: resting.listings,
+            env: resting.env,
+            timestamp: resting.timestamp,
+            uuids: resting.uuids,
+        })
+    }
+
+    /// Whether both would make the same configuration: the time and random identities set aside.
+    pub fn same(&self, other: &Inputs) -> bool {
+        self.environment == other.environment
+            && self.files == other.files
+            && self.listings == other.listings
+            && self.env == other.env
+            && self.variables == other.variables
+    }
+}
+
+/// The one door to everything outside the configuration's text.
+pub struct Recorder {
+    root: PathBuf,
+    origin: Origin,
+    seen: Mutex<Seen>,
+}
+
+enum Origin {
+    Checkout,
+    Recorded(Inputs),
+}
+
+#[derive(Default)]
+struct Seen {
+    inputs: Inputs,
+    contents: HashMap<Digest, Arc<[u8]>>,
+}
+
+impl Recorder {
+    /// Answers from the checkout at `root` (absolute) and remembers.
+    pub fn of_checkout(root: PathBuf, timestamp: String) -> Self {
+        let inputs = Inputs { timestamp, ..Inputs::default() };
+        Self { root, origin: Origin::Checkout, seen: Mutex::new(Seen { inputs, contents: HashMap::new() }) }
+    }
+
+    /// Answers what an earlier run recorded, and nothing else.
+    pub fn of_recorded(root: PathBuf, inputs: Inputs, contents: HashMap<Digest, Arc<[u8]>>) -> Self {
+        let seen = Seen { inputs: Inputs { timestamp: inputs.timestamp.clone(), ..Inputs::default() }, contents };
+        Self { root, origin: Origin::Recorded(inputs), seen: Mutex::new(seen) }
+    }
+
+    /// What was asked for up to now.
+    pub fn inputs(&self) -> Inputs {
+        match &self.origin {
+            Origin::Checkout => self.seen().inputs.clone(),
+            // A later step of the same run may ask for more of it than was asked for up to now.
+            Origin::Recorded(inputs) => inputs.clone(),
+        }
+    }
+
+    /// The contents of all files that were asked for.
+    pub fn contents(&self) -> HashMap<Digest, Arc<[u8]>> {
+        self.seen().contents.clone()
+    }
+
+    /// Remembers the environment's name and the resolved variables.
+    pub fn resolved(&self, environment: &str, variables: &BTreeMap<Arc<str>, Value>) {
+        let mut seen = self.seen();
+        environment.clone_into(&mut seen.inputs.environment);
+        seen.inputs.variables.clone_from(variables);
+    }
+
+    /// The recorded inputs, when answering from them.
+    pub fn recorded(&self) -> Option<&Inputs> {
+        match &self.origin {
+            Origin::Checkout => None,
+            Origin::Recorded(inputs) => Some(inputs),
+        }
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        // A panic elsewhere while the lock was held leaves maps that are whole all the same.
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn listing(
+        &self,
+        folder: &Path,
+        key: &str,
+        look: impl Fn(&Path) -> Result<Vec<String>, deployctl_sdk::fs::FsError>,
+    ) -> Result<Vec<String>, FileError> {
+        if let Origin::Recorded(inputs) = &self.origin {
+            return inputs.listings.get(key).cloned().ok_or_else(|| not_captured(folder));
+        }
+        if let Some(listing) = self.seen().inputs.listings.get(key) {
+            return Ok(listing.clone());
+        }
+        let mut paths = look(&self.root.join(folder))
+            .map_err(|error| FileError { path: folder.to_owned(), reason: reason(&error.source) })?;
+        paths.sort();
+        self.seen().inputs.listings.insert(key.to_owned(), paths.clone());
+        Ok(paths)
+    }
+
+    fn fetch(&self, path: &Path) -> Result<(CapturedFile, Arc<[u8]>), FileError> {
+        let key = key_of(path);
+        if let Origin::Recorded(inputs) = &self.origin {
+            let file = inputs.files.get(&key).ok_or_else(|| not_captured(path))?;
+            return Ok((file.clone(), self.content(&file.digest)?));
+        }
+        if let Some(file) = self.seen().inputs.files.get(&key).cloned() {
+            return Ok((file.clone(), self.content(&file.digest)?));
+        }
+        let full = self.root.join(path);
+        let fail =
+            |error: deployctl_sdk::fs::FsError| FileError { path: path.to_owned(), reason: reason(&error.source) };
+        let bytes: Arc<[u8]> = deployctl_sdk::fs::read(&full).map_err(fail)?.into();
+        let file = CapturedFile {
+            path: key.clone(),
+            digest: Digest::of(&bytes),
+            size: bytes.len() as u64,
+            executable: deployctl_sdk::fs::is_executable(&full),
+        };
+        let mut seen = self.seen();
+        seen.inputs.files.insert(key, file.clone());
+        seen.contents.insert(file.digest, bytes.clone());
+        Ok((file, bytes))
+    }
+}
+
+/// A path as inputs name it: with `/`, without `./` in front.
+fn key_of(path: &Path) -> String {
+    let text = path.to_string_lossy().replace('\\', "/");
+    text.strip_prefix("./").map_or_else(|| text.clone(), str::to_owned)
+}
+
+fn reason(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        std::io::ErrorKind::PermissionDenied => "no permission to read it".to_owned(),
+        std::io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+fn not_captured(path: &Path) -> FileError {
+    FileError {
+        path: path.to_owned(),
+        reason: "it was not among the files captured with the plan or revision".to_owned(),
+    }
+}
+
+impl Files for Recorder {
+    fn read(&self, path: &Path) -> Result<Arc<[u8]>, FileError> {
+        self.fetch(path).map(|(_, bytes)| bytes)
+    }
+
+    fn capture(&self, path: &Path) -> Result<CapturedFile, FileError> {
+        self.fetch(path).map(|(file, _)| file)
+    }
+
+    fn list(&self, folder: &Path) -> Result<Vec<String>, FileError> {
+        self.listing(folder, &format!("{}/**", key_of(folder)), |full| {
+            let mut paths = Vec::new();
+            walk(full, "", &mut paths).map(|()| paths)
+        })
+    }
+
+    fn entries(&self, folder: &Path, suffix: &str) -> Result<Vec<String>, FileError> {
+        self.listing(folder, &format!("{}/*{suffix}", key_of(folder)), |full| {
+            let entries = deployctl_sdk::fs::read_dir(full)?.into_iter().filter(|entry| entry.is_file());
+            let names = entries.filter_map(|entry| Some(entry.file_name()?.to_string_lossy().into_owned()));
+            Ok(names.filter(|name| name.ends_with(suffix)).collect())
+        })
+    }
+
+    fn content(&self, digest: &Digest) -> Result<Arc<[u8]>, FileError> {
+        self.seen().contents.get(digest).cloned().ok_or_else(|| FileError {
+            path: PathBuf::from(digest.short()),
+            reason: "the captured content is missing".to_owned(),
+        })
+    }
+}
+
+/// The files below a folder, hidden ones of deployctl's own left out.
+fn walk(folder: &Path, prefix: &str, paths: &mut Vec<String>) -> Result<(), deployctl_sdk::fs::FsError> {
+    for entry in deployctl_sdk::fs::read_dir(folder)? {
+        let Some(name) = entry.file_name().map(|name| name.to_string_lossy().into_owned()) else { continue };
+        if prefix.is_empty() && name == ".deployctl" {
+            continue;
+        }
+        let path = format!("{prefix}{name}");
+        if entry.is_symlink() {
+            if entry.is_file() {
+                paths.push(path);
+            }
+        } else if entry.is_dir() {
+            walk(&entry, &format!("{path}/"), paths)?;
+        } else if entry.is_file() {
+            paths.push(path);
+        }
+    }
+    Ok(())
+}
+
+impl Outside for Recorder {
+    fn files(&self) -> &dyn Files {
+        self
+    }
+
+    fn root(&self) -> &Path {
+        &self.root
+    }
+
+    fn env(&self, name: &str) -> Option<String> {
+        if let Origin::Recorded(inputs) = &self.origin {
+            return inputs.env.get(name).cloned().flatten();
+        }
+        let value = std::env::var(name).ok();
+        self.seen().inputs.env.insert(name.to_owned(), value.clone());
+        value
+    }
+
+    fn timestamp(&self) -> String {
+        self.seen().inputs.timestamp.clone()
+    }
+
+    fn uuid(&self, site: &str) -> String {
+        if let Origin::Recorded(inputs) = &self.origin
+            && let Some(uuid) = inputs.uuids.get(site)
+        {
+            return uuid.clone();
+        }
+        let mut seen = self.seen();
+        seen.inputs.uuids.entry(site.to_owned()).or_insert_with(|| uuid::Uuid::new_v4().to_string()).clone()
+    }
+}

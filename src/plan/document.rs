@@ -168,9 +168,8 @@ impl Plan {
 
     /// Whether applying it would change nothing, neither really nor in the state.
     pub fn is_empty(&self) -> bool {
-        self.changes.is_empty()
-            && self.outputs.is_empty()
-            && !(self.mode == Mode::RefreshOnly && !self.drift.is_empty())
+        let refreshes = self.mode == Mode::RefreshOnly && !self.drift.is_empty();
+        self.changes.is_empty() && self.outputs.is_empty() && !refreshes
     }
 
     /// All risks, with the addresses they belong to, the worst sort first.

@@ -5,5 +5,3 @@
 
 mod cli;
 mod context;
-mod fuzz;
-mod generated;

@@ -130,3 +130,35 @@ fn forces(attributes: &[Attribute], path: &AttrPath) -> bool {
     }
     false
 }
+
+/// The first place at which `actual` breaks the promise of `planned`: known there, and something else here. Only attributes
+/// that `actual` has are compared, and marks do not matter.
+pub fn broken_promise(planned: &Value, actual: &Value) -> Option<AttrPath> {
+    let (Some(planned), Some(actual)) = (planned.as_map(), actual.as_map()) else { return None };
+    actual.iter().find_map(|(name, actual)| {
+        let planned = planned.get(name)?;
+        differs(planned, actual, &AttrPath::of(name.clone()))
+    })
+}
+
+fn differs(planned: &Value, actual: &Value, path: &AttrPath) -> Option<AttrPath> {
+    match (planned.unmark().0, actual.unmark().0) {
+        (Value::Unknown, _) => None,
+        (Value::List(a), Value::List(b)) if a.len() == b.len() => {
+            a.iter().zip(b.iter()).enumerate().find_map(|(index, (a, b))| differs(a, b, &path.index(index)))
+        }
+        (Value::Map(a), Value::Map(b)) => {
+            let missing =
+                a.iter().find(|(key, value)| !b.contains_key(*key) && !value.is_null() && !value.is_unknown());
+            if let Some((key, _)) = missing {
+                return Some(path.key(key.clone()));
+            }
+            b.iter().find_map(|(key, b)| match a.get(key) {
+                Some(a) => differs(a, b, &path.key(key.clone())),
+                None if b.is_null() => None,
+                None => Some(path.key(key.clone())),
+            })
+        }
+        (a, b) => (!a.same(b)).then(|| path.clone()),
+    }
+}

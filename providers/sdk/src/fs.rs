@@ -147,3 +147,34 @@ pub fn is_executable(path: &Path) -> bool {
         false
     }
 }
+
+/// The absolute path of something that is there, links resolved.
+pub fn canonical(path: &Path) -> FsResult<PathBuf> {
+    at("find", path, fs::canonicalize(path))
+}
+
+/// Makes a folder and those above it, each new one open to its owner alone.
+pub fn create_private_dir_all(path: &Path) -> FsResult<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt as _;
+        builder.mode(0o700);
+    }
+    at("make the folder", path, builder.create(path))
+}
+
+/// Adds bytes to the end of a file and waits until they are on the disk. A new file has `mode`.
+pub fn append_durably(path: &Path, bytes: &[u8], mode: u32) -> FsResult<()> {
+    let new = !path.exists();
+    let mut options = OpenOptions::new();
+    options.append(true).create(true);
+    set_mode(&mut options, mode);
+    let mut file = at("open", path, options.open(path))?;
+    at("write", path, file.write_all(bytes).and_then(|()| file.sync_data()))?;
+    match path.parent() {
+        Some(folder) if new => sync_dir(folder),
+        _ => Ok(()),
+    }
+}

@@ -235,8 +235,7 @@ impl<'e> Evaluator<'e> {
         }
     }
 
-    /// The keys and values of a collection and whether it is sensitive; `None` if it is unknown. What comes out of a
-    /// sensitive collection is sensitive itself, so that no complaint about a part of it shows it.
+    /// The keys and values of a collection and whether it is sensitive; `None` if it is unknown.
     #[expect(clippy::type_complexity, reason = "used in two places, a name would not say more")]
     pub(super) fn entries(
         &mut self,
@@ -248,15 +247,12 @@ impl<'e> Evaluator<'e> {
             Value::Unknown => Ok(None),
             Value::List(items) => {
                 self.charge(items.len() * 2 * ITEM, range)?;
-                let entries =
-                    items.iter().enumerate().map(|(at, item)| (Value::from(at as i64), item.clone().with_mark(marked)));
+                let entries = items.iter().enumerate().map(|(at, item)| (Value::from(at as i64), item.clone()));
                 Ok(Some((entries.collect(), marked)))
             }
             Value::Map(members) => {
                 self.charge(members.len() * 2 * ITEM, range)?;
-                let entries = members.iter().map(|(key, member)| {
-                    (Value::String(key.clone()).with_mark(marked), member.clone().with_mark(marked))
-                });
+                let entries = members.iter().map(|(key, member)| (Value::String(key.clone()), member.clone()));
                 Ok(Some((entries.collect(), marked)))
             }
             other => {

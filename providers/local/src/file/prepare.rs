@@ -19,8 +19,7 @@ pub(crate) fn prepare(desired: &Desired, files: &dyn Files) -> Result<Prepared, 
             ProviderError::invalid(AttrPath::root(), "a file needs `content` or `source`")
                 .with_hint("for an empty file say `content = \"\"`"),
         ),
-        // One that is not known yet may turn out to be null.
-        (Some(content), Some(source)) if !content.is_unknown() && !source.is_unknown() => problems.push(
+        (Some(_), Some(_)) => problems.push(
             ProviderError::invalid(AttrPath::of("source"), "both `content` and `source` are given")
                 .with_hint("leave one of them out"),
         ),

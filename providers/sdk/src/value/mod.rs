@@ -17,7 +17,7 @@ pub use number::{Number, NumberError};
 pub(crate) use path::is_identifier;
 pub use path::{AttrPath, PathStep};
 pub use show::{SENSITIVE_TEXT, UNKNOWN_TEXT};
-pub use tagged::{TaggedError, decode_tagged, encode_tagged};
+pub use tagged::{Clear, MAX_LEVELS, Seal, SealError, Tagged, TaggedSeed};
 
 /// A map's members, in the order of their keys.
 pub type Map = BTreeMap<Arc<str>, Value>;

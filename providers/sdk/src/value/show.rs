@@ -31,7 +31,7 @@ impl fmt::Debug for Value {
 
 impl Serialize for Value {
     /// For documents that people and programs read: what is sensitive or unknown is replaced by its text. The state, which
-    /// must read its values back, uses [`encode_tagged`](super::encode_tagged) instead.
+    /// must read its values back, uses [`Tagged`](super::Tagged) instead.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Null => serializer.serialize_unit(),

@@ -1,0 +1,104 @@
+//! What a run is told beforehand, and what it answers.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use deployctl_sdk::Value;
+
+use crate::error::{Error, ErrorKind};
+use crate::event::{Ledger, Outcome, Skip};
+
+/// How a run is to go about it.
+#[derive(Debug, Clone)]
+pub struct ApplyOptions {
+    /// The most operations at one time, unless the configuration says fewer.
+    pub parallelism: usize,
+    /// Whether to start nothing more after the first failure.
+    pub fail_fast: bool,
+    /// Whether what is planned in the middle of the run may delete, replace and put data at risk.
+    pub approve_deferred: bool,
+}
+
+impl Default for ApplyOptions {
+    fn default() -> Self {
+        Self { parallelism: 10, fail_fast: false, approve_deferred: false }
+    }
+}
+
+/// What a run did.
+#[derive(Debug, Clone, Default)]
+pub struct Applied {
+    /// What became of every step.
+    pub ledger: Ledger,
+    /// The outputs afterwards.
+    pub outputs: BTreeMap<Arc<str>, Value>,
+    /// The state's serial before the run.
+    pub base_serial: u64,
+    /// Whether the run was interrupted on request.
+    pub interrupted: bool,
+    /// Whether the run's time was up.
+    pub timed_out: bool,
+    /// Whether the lock was lost in the middle.
+    pub lock_lost: bool,
+    /// What could not be done after the last step, outputs for example.
+    pub late_failure: Option<String>,
+    /// What the undoing of a failed run did, if that was asked for.
+    pub undone: Option<Box<Applied>>,
+}
+
+impl Applied {
+    /// Whether everything was done.
+    pub fn is_success(&self) -> bool {
+        self.failure().is_none()
+    }
+
+    /// The kind of failure, for the exit code; `None` when everything was done.
+    pub fn failure(&self) -> Option<ErrorKind> {
+        let entries = &self.ledger.entries;
+        let refused = entries
+            .iter()
+            .any(|entry| matches!(entry.outcome, Outcome::NotStarted { why: Skip::NeedsApproval { .. } }));
+        let failed = entries.iter().any(|entry| {
+            matches!(entry.outcome, Outcome::Failed { .. } | Outcome::Unhealthy { .. } | Outcome::Cancelled)
+        });
+        if self.lock_lost {
+            Some(ErrorKind::Locked)
+        } else if self.interrupted {
+            Some(ErrorKind::Interrupted)
+        } else if failed || self.timed_out || self.late_failure.is_some() {
+            Some(ErrorKind::Failed)
+        } else if refused {
+            Some(ErrorKind::Refused)
+        } else {
+            None
+        }
+    }
+
+    /// The run's result in a few words, for the record.
+    pub fn result(&self) -> String {
+        if self.lock_lost {
+            return "stopped: the lock was lost".to_owned();
+        }
+        if self.interrupted {
+            return "interrupted".to_owned();
+        }
+        let failed: Vec<String> = self
+            .ledger
+            .entries
+            .iter()
+            .filter(|entry| !matches!(entry.outcome, Outcome::Done | Outcome::NotStarted { .. }))
+            .map(|entry| entry.address.to_string())
+            .collect();
+        match (failed.is_empty(), self.timed_out) {
+            (false, _) => format!("failed: {}", failed.join(", ")),
+            (true, true) => "failed: time was up".to_owned(),
+            (true, false) if self.failure() == Some(ErrorKind::Refused) => "refused: needs approval".to_owned(),
+            (true, false) => "ok".to_owned(),
+        }
+    }
+
+    /// The failure as an error, where a caller has nothing better to say.
+    pub fn error(&self) -> Option<Error> {
+        self.failure().map(|kind| Error::new(kind, self.result()))
+    }
+}

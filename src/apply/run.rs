@@ -1,0 +1,536 @@
+//! The one loop that carries a plan out.
+//!
+//! It starts what may run, records before and after each action, holds dependents back until what they need is there, recorded
+//! and healthy, and hears interrupts. While a journal write is on its way everything that ends meanwhile gathers for the next
+//! one, so that one fdatasync covers many actions.
+
+use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use deployctl_sdk::{Address, Object, Operation, Value};
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use tokio_util::sync::CancellationToken;
+
+use super::Interrupt;
+use super::action::{Finished, Setting, carry_out};
+use super::conclude::Gated;
+use super::outcome::{Applied, ApplyOptions};
+use super::prepare::{Preparation, Ready};
+use super::queue::{Busy, Runnable};
+use super::schedule::Schedule;
+use crate::config::Strategy;
+use crate::error::{Error, Result};
+use crate::event::{Event, Events, Ledger, LedgerEntry, Outcome, Skip};
+use crate::model::Values;
+use crate::plan::steps::{StepKind, Steps};
+use crate::plan::{Mode, Plan, Planned, ResourceChange, restore};
+use crate::project::{Project, Session, refuse_protected};
+use crate::providers::Connections;
+use crate::state::{Entry, Journal, KeptInputs, Lock, Record, RunHeader, RunOutcome, State};
+
+/// How many steps may be announced in the journal ahead of running: enough for one write to cover a wide graph.
+const ANNOUNCED_AHEAD: usize = 4096;
+
+/// Carries a plan out and records what became of it. The lock is given back at the end.
+///
+/// # Errors
+/// A plan that removes something protected, and what stops a run as a whole: a journal or state that cannot be written. What
+/// happens to single steps is in the answer, not an error.
+pub async fn apply(
+    project: &Project,
+    session: Session,
+    planned: &Planned,
+    options: &ApplyOptions,
+    interrupt: &Interrupt,
+) -> Result<(Applied, State, Session)> {
+    refuse_protected(&planned.plan)?;
+    let Session { lock, current, command } = session;
+    let kept = keep_inputs(project).await?;
+    let (lineage, digest) = (current.state.lineage, planned.plan.digest);
+    let header = RunHeader::new(&command, lineage, current.state.serial, digest, kept);
+    let journal = project.store().begin(&lock, header, &current.state).await?;
+    let mut carrier = Carrier::new(project, &current.state, &current.connections, planned, options)?;
+    carrier.examine_unchanged().await;
+    let summary = planned.plan.summary();
+    let steps = carrier.schedule_size;
+    let digest = planned.plan.digest.to_string();
+    project.events().send(Event::ApplyStarted { digest, steps, summary });
+    let mut journal = carrier.run(journal, &lock, interrupt).await?;
+    let mut applied = carrier.applied(current.state.serial);
+    let (outputs, problem) = carrier.outputs();
+    applied.late_failure = problem;
+    let refreshes = planned.plan.mode == Mode::RefreshOnly && !planned.refreshed.is_empty();
+    let changed = carrier.changed || refreshes || !planned.plan.outputs.is_empty();
+    let mut last = vec![Entry::Outputs(outputs.clone())];
+    if !planned.refreshed.is_empty() {
+        last.push(Entry::Refreshed(planned.refreshed.clone()));
+    }
+    journal.append(last).await?;
+    let outcome = RunOutcome {
+        result: applied.result(),
+        ok: applied.is_success(),
+        ledger: applied.ledger.clone(),
+        summary,
+        changed,
+    };
+    let state = project.store().commit(&lock, journal, outcome).await?;
+    applied.outputs = outputs;
+    applied.ledger.serial = state.serial;
+    project.events().send(Event::ApplyFinished { ledger: applied.ledger.clone() });
+    let current = crate::project::Current {
+        state: state.clone(),
+        exists: true,
+        connections: current.connections,
+        seal: current.seal,
+    };
+    Ok((applied, state, Session { lock, current, command }))
+}
+
+/// Puts what the run is made from where revisions find it. All of it is sealed: a variable's file or the configuration's own
+/// text may hold a secret as well as any.
+async fn keep_inputs(project: &Project) -> Result<KeptInputs> {
+    let inputs = project.inputs();
+    let contents = project.contents();
+    let blobs = project.store().blobs();
+    let mut kept = KeptInputs::default();
+    for (path, file) in &inputs.files {
+        if let Some(bytes) = contents.get(&file.digest) {
+            kept.files.insert(path.clone(), blobs.put(bytes, true).await?);
+        }
+    }
+    let bytes = inputs.to_bytes().map_err(Error::failed)?;
+    kept.inputs = Some(blobs.put(&bytes, true).await?);
+    Ok(kept)
+}
+
+/// A run in progress.
+pub(super) struct Carrier<'p> {
+    pub(super) project: &'p Project,
+    pub(super) plan: &'p Plan,
+    pub(super) options: &'p ApplyOptions,
+    pub(super) connections: Arc<Connections>,
+    pub(super) events: Events,
+    pub(super) schedule: Schedule,
+    pub(super) values: Values<'p>,
+    pub(super) records: BTreeMap<Address, Arc<Record>>,
+    /// What was seen of what is to be changed, where it differs from the records.
+    pub(super) observed: HashMap<Address, Option<Object>>,
+    /// Unchanged dependencies that do not work.
+    pub(super) sick: Vec<Address>,
+    prior_outputs: BTreeMap<Arc<str>, Value>,
+    schedule_size: usize,
+    changed: bool,
+    ledger: Ledger,
+    interrupted: bool,
+    timed_out: bool,
+    lock_lost: bool,
+    stopping: Option<Skip>,
+}
+
+/// What the loop waits for.
+pub(super) enum Happened {
+    Acted(Box<Finished>),
+    Gated(Box<Gated>),
+}
+
+/// A journal write on its way; it gives the journal back.
+type Write = Pin<Box<dyn Future<Output = (Journal, Result<()>)>>>;
+
+type Waiting<'f> = FuturesUnordered<Pin<Box<dyn Future<Output = Happened> + 'f>>>;
+
+/// What becomes true once a batch of entries is durable.
+pub(super) enum Durable {
+    /// The step may start.
+    Start(Box<Ready>),
+    /// The step has ended well.
+    Done(usize),
+    /// The step has ended badly.
+    Failed(usize),
+    /// Nothing hangs on it.
+    Nothing,
+}
+
+impl<'p> Carrier<'p> {
+    fn new(
+        project: &'p Project,
+        state: &State,
+        connections: &Arc<Connections>,
+        planned: &'p Planned,
+        options: &'p ApplyOptions,
+    ) -> Result<Self> {
+        let plan = &planned.plan;
+        let dependencies: HashMap<&Address, &[Address]> =
+            state.records.iter().map(|(address, record)| (address, record.dependencies.as_slice())).collect();
+        let steps = Steps::new(&plan.changes, &|address| dependencies.get(address).copied().unwrap_or_default());
+        let strategy = project.config().deployment.strategy;
+        let schedule_size = steps.real;
+        let mut records = state.records.clone();
+        for (address, record) in &planned.refreshed {
+            match record {
+                Some(record) => records.insert(address.clone(), record.clone()),
+                None => records.remove(address),
+            };
+        }
+        let mut carrier = Self {
+            project,
+            plan,
+            options,
+            connections: connections.clone(),
+            events: project.events().clone(),
+            schedule: Schedule::new(steps, strategy == Strategy::Hybrid),
+            values: Values::new(project.config(), project.variables(), project.outside()),
+            records,
+            observed: planned.observed.clone(),
+            sick: Vec::new(),
+            prior_outputs: state.outputs.clone(),
+            schedule_size,
+            changed: false,
+            ledger: Ledger::default(),
+            interrupted: false,
+            timed_out: false,
+            lock_lost: false,
+            stopping: None,
+        };
+        if plan.mode != Mode::Destroy {
+            let changes = plan.by_address();
+            let records = &carrier.records;
+            carrier.values = restore(project, |address| match changes.get(address) {
+                Some(change) => change.planned.clone(),
+                None => {
+                    let object = records.get(address).and_then(|record| record.object.as_ref());
+                    object.map_or(Value::Unknown, |object| object.attributes.clone())
+                }
+            })?;
+        }
+        Ok(carrier)
+    }
+
+    fn limit(&self) -> usize {
+        let deployment = &self.project.config().deployment;
+        match deployment.strategy {
+            Strategy::Sequential => 1,
+            _ => deployment.max_parallel.unwrap_or(usize::MAX).min(self.options.parallelism).max(1),
+        }
+    }
+
+    /// Runs until everything has ended.
+    ///
+    /// # Errors
+    /// When the journal cannot be written; what runs is cancelled then, and the next run looks what became of it.
+    async fn run(&mut self, journal: Journal, lock: &Lock, interrupt: &Interrupt) -> Result<Journal> {
+        let setting = Setting {
+            events: self.events.clone(),
+            files: self.project.shared_files(),
+            cancel: interrupt.cancel.child_token(),
+        };
+        let gate_cancel = interrupt.stop.child_token();
+        let deadline = self.project.config().deployment.timeout.map(|timeout| tokio::time::Instant::now() + timeout);
+        let mut work: Waiting<'_> = FuturesUnordered::new();
+        let mut runnable: BinaryHeap<Runnable> = BinaryHeap::new();
+        let mut busy = Busy::default();
+        let mut pending: Vec<(Entry, Durable)> = Vec::new();
+        let mut writing: Option<Write> = None;
+        let mut on_durable: Vec<Durable> = Vec::new();
+        let mut idle_journal = Some(journal);
+        let mut failure = None;
+        loop {
+            self.announce(&mut pending, &runnable).await;
+            if writing.is_none() && !pending.is_empty() && failure.is_none() {
+                if let Err(error) = lock.check().await {
+                    self.lock_lost = true;
+                    self.stop(Skip::LockLost);
+                    self.events.send(Event::Notice { text: error.message });
+                }
+                if let Some(mut journal) = idle_journal.take() {
+                    let (entries, effects): (Vec<_>, Vec<_>) = std::mem::take(&mut pending).into_iter().unzip();
+                    on_durable = effects;
+                    writing = Some(Box::pin(async move {
+                        let written = journal.append(merged(entries)).await;
+                        (journal, written)
+                    }));
+                }
+            }
+            self.start(&mut runnable, &mut busy, &mut work, &mut pending, &setting);
+            if writing.is_none() && work.is_empty() && (pending.is_empty() || failure.is_some()) {
+                break;
+            }
+            tokio::select! {
+                biased;
+                (journal, written) = durable(&mut writing), if writing.is_some() => {
+                    writing = None;
+                    idle_journal = Some(journal);
+                    let effects = std::mem::take(&mut on_durable);
+                    if let Err(error) = written {
+                        failure.get_or_insert(error);
+                        self.stop(Skip::Interrupted);
+                        setting.cancel.cancel();
+                    } else {
+                        self.settle(effects, &mut runnable);
+                    }
+                }
+                Some(happened) = work.next(), if !work.is_empty() => {
+                    self.hear(happened, &mut busy, &mut work, &mut pending, &gate_cancel);
+                }
+                () = interrupt.stop.cancelled(), if !self.interrupted => {
+                    self.interrupted = true;
+                    self.events.send(Event::Stopping { running: busy.total });
+                    self.stop(Skip::Interrupted);
+                }
+                () = until(deadline), if deadline.is_some() && !self.timed_out => {
+                    self.timed_out = true;
+                    self.stop(Skip::TimedOut);
+                    setting.cancel.cancel();
+                    gate_cancel.cancel();
+                }
+            }
+        }
+        drop(work);
+        match (idle_journal, failure) {
+            (Some(journal), None) => Ok(journal),
+            (_, Some(error)) => Err(error),
+            (None, None) => Err(Error::failed("the journal was not given back after its last write")),
+        }
+    }
+
+    /// Prepares what is ready, so that the next journal write announces it.
+    async fn announce(&mut self, pending: &mut Vec<(Entry, Durable)>, runnable: &BinaryHeap<Runnable>) {
+        if let Some(why) = self.stopping.clone() {
+            for step in self.schedule.give_up() {
+                self.record_skip(step, why.clone());
+            }
+            while let Some(step) = self.schedule.take_ready() {
+                self.schedule.fail(step);
+                self.record_skip(step, why.clone());
+            }
+            return;
+        }
+        while runnable.len() + pending.len() < ANNOUNCED_AHEAD {
+            let Some(step) = self.schedule.take_ready() else { break };
+            if let Some((index, StepKind::Forget)) = self.schedule.step(step) {
+                self.forget(step, index, pending);
+                continue;
+            }
+            match self.prepare(step).await {
+                Preparation::Ready(ready) => {
+                    pending.push((Entry::Before(vec![ready.before.clone()]), Durable::Start(ready)));
+                }
+                Preparation::Nothing => self.schedule.finish(step),
+                Preparation::Not(outcome) => self.fail_unstarted(step, outcome),
+            }
+        }
+    }
+
+    fn forget(&mut self, step: usize, index: usize, pending: &mut Vec<(Entry, Durable)>) {
+        let Some(change) = self.plan.changes.get(index) else { return };
+        self.records.remove(&change.address);
+        self.changed = true;
+        let entry = Entry::Refreshed(vec![(change.address.clone(), None)]);
+        pending.push((entry, Durable::Done(step)));
+    }
+
+    /// Starts what was announced, as far as the limits allow.
+    fn start<'f>(
+        &mut self,
+        runnable: &mut BinaryHeap<Runnable>,
+        busy: &mut Busy,
+        work: &mut Waiting<'f>,
+        pending: &mut Vec<(Entry, Durable)>,
+        setting: &Setting,
+    ) {
+        let limit = self.limit();
+        let mut blocked = Vec::new();
+        while busy.total < limit || self.stopping.is_some() {
+            let Some(next) = runnable.pop() else { break };
+            if let Some(why) = self.stopping.clone() {
+                self.take_back(&next.ready, why, pending);
+                continue;
+            }
+            let most = self.project.schemas().provider(&next.ready.provider).and_then(|schema| schema.max_parallel);
+            if most.is_some_and(|most| busy.of(&next.ready.provider) >= most.max(1)) {
+                blocked.push(next);
+                continue;
+            }
+            busy.begin(&next.ready.provider);
+            let operation = next.ready.before.operation;
+            self.events.send(Event::StepStarted { address: next.ready.before.address.clone(), operation });
+            let setting = setting.clone();
+            work.push(Box::pin(async move { Happened::Acted(Box::new(carry_out(*next.ready, setting).await)) }));
+        }
+        runnable.extend(blocked);
+    }
+
+    /// A step that was announced and will not run: the journal must not count it as interrupted.
+    fn take_back(&mut self, ready: &Ready, why: Skip, pending: &mut Vec<(Entry, Durable)>) {
+        let outcome = Outcome::NotStarted { why: why.clone() };
+        let record = self.records.get(&ready.before.address).cloned();
+        let entry = Entry::After {
+            address: ready.before.address.clone(),
+            id: ready.before.id,
+            operation: ready.before.operation,
+            record,
+            outcome,
+            millis: 0,
+        };
+        pending.push((entry, Durable::Nothing));
+        for step in self.schedule.fail(ready.step) {
+            self.record_skip(step, why.clone());
+        }
+        self.record_skip(ready.step, why);
+    }
+
+    fn settle(&mut self, effects: Vec<Durable>, runnable: &mut BinaryHeap<Runnable>) {
+        for effect in effects {
+            match effect {
+                Durable::Start(ready) => {
+                    let height = self.schedule.height(ready.step);
+                    runnable.push(Runnable { height, order: std::cmp::Reverse(ready.step), ready });
+                }
+                Durable::Done(step) => self.schedule.finish(step),
+                Durable::Failed(step) => self.fail_after(step),
+                Durable::Nothing => {}
+            }
+        }
+    }
+
+    fn hear<'f>(
+        &mut self,
+        happened: Happened,
+        busy: &mut Busy,
+        work: &mut Waiting<'f>,
+        pending: &mut Vec<(Entry, Durable)>,
+        gate_cancel: &CancellationToken,
+    ) {
+        match happened {
+            Happened::Acted(finished) => {
+                busy.end(&finished.ready.provider);
+                if let Some(gate) = self.conclude(&finished, pending, gate_cancel) {
+                    work.push(gate);
+                }
+            }
+            Happened::Gated(gated) => self.pass_gate(*gated, pending),
+        }
+    }
+
+    pub(super) fn stop(&mut self, why: Skip) {
+        self.stopping.get_or_insert(why);
+    }
+
+    /// Whether somebody asked the run to stop, or its time was up.
+    pub(super) fn is_stopping_on_request(&self) -> bool {
+        self.interrupted || self.timed_out
+    }
+
+    pub(super) fn mark_changed(&mut self) {
+        self.changed = true;
+    }
+
+    pub(super) fn address_of(&self, step: usize) -> Option<(&'p ResourceChange, Operation)> {
+        let (index, kind) = self.schedule.step(step)?;
+        let operation = match kind {
+            StepKind::Do(operation) => operation,
+            StepKind::RemoveDeposed | StepKind::Forget => Operation::Delete,
+            StepKind::PlanLate | StepKind::Join => Operation::Create,
+        };
+        self.plan.changes.get(index).map(|change| (change, operation))
+    }
+
+    pub(super) fn enter(&mut self, step: usize, outcome: Outcome, took: Duration) {
+        let Some((change, operation)) = self.address_of(step) else { return };
+        let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        let (address, id) = (change.address.clone(), change.id);
+        self.events.send(Event::StepFinished { address: address.clone(), operation, outcome: outcome.clone(), millis });
+        self.ledger.entries.push(LedgerEntry { address, id, operation, outcome, millis });
+    }
+
+    pub(super) fn record_skip(&mut self, step: usize, why: Skip) {
+        self.enter(step, Outcome::NotStarted { why }, Duration::ZERO);
+    }
+
+    fn fail_unstarted(&mut self, step: usize, outcome: Outcome) {
+        self.enter(step, outcome, Duration::ZERO);
+        self.fail_after(step);
+    }
+
+    /// What waited for a step that did not end well is not started.
+    pub(super) fn fail_after(&mut self, step: usize) {
+        let culprit = self.address_of(step).map(|(change, _)| change.address.clone());
+        for skipped in self.schedule.fail(step) {
+            if let Some(address) = culprit.clone() {
+                self.record_skip(skipped, Skip::Needs { address });
+            }
+        }
+        if self.options.fail_fast {
+            self.stop(Skip::FailFast);
+        }
+    }
+
+    fn applied(&mut self, base_serial: u64) -> Applied {
+        Applied {
+            ledger: std::mem::take(&mut self.ledger),
+            base_serial,
+            interrupted: self.interrupted,
+            timed_out: self.timed_out,
+            lock_lost: self.lock_lost,
+            ..Applied::default()
+        }
+    }
+
+    /// The outputs as they are now, and why one of them could not be had.
+    fn outputs(&self) -> (BTreeMap<Arc<str>, Value>, Option<String>) {
+        if self.plan.mode == Mode::Destroy {
+            let left = if self.records.is_empty() { BTreeMap::new() } else { self.prior_outputs.clone() };
+            return (left, None);
+        }
+        let mut outputs = BTreeMap::new();
+        let mut problem = None;
+        for (name, output) in &self.project.config().outputs {
+            match crate::lang::evaluate(&output.value, &self.values.top()) {
+                // What a failed step left unknown keeps the value it had.
+                Ok(value) if value.contains_unknown() => {
+                    outputs.extend(self.prior_outputs.get(name).map(|value| (name.clone(), value.clone())));
+                }
+                Ok(value) => {
+                    outputs.insert(name.clone(), value.with_mark(output.sensitive));
+                }
+                Err(found) => {
+                    let text = found.first().map(|complaint| complaint.message.clone()).unwrap_or_default();
+                    problem.get_or_insert(format!("the output `{name}` has no value: {text}"));
+                }
+            }
+        }
+        (outputs, problem)
+    }
+}
+
+/// Entries that announce steps become one.
+fn merged(entries: Vec<Entry>) -> Vec<Entry> {
+    let mut before = Vec::new();
+    let mut others = Vec::new();
+    for entry in entries {
+        match entry {
+            Entry::Before(actions) => before.extend(actions),
+            other => others.push(other),
+        }
+    }
+    if !before.is_empty() {
+        others.push(Entry::Before(before));
+    }
+    others
+}
+
+async fn durable(writing: &mut Option<Write>) -> (Journal, Result<()>) {
+    match writing {
+        Some(writing) => writing.await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn until(deadline: Option<tokio::time::Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}

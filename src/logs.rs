@@ -1,0 +1,49 @@
+//! The logs of one resource.
+
+use deployctl_sdk::{Address, LogLine, LogRequest};
+use tokio_util::sync::CancellationToken;
+
+use crate::error::{Error, Result};
+use crate::project::{Current, Project};
+
+/// Which lines are wanted.
+#[derive(Debug, Clone, Default)]
+pub struct LogOptions {
+    /// Only the last so many; `None` for all.
+    pub tail: Option<usize>,
+    /// Whether to go on with new ones as they come.
+    pub follow: bool,
+}
+
+/// Sends a resource's log to `sink`, until there is no more or `cancel` is cancelled.
+///
+/// # Errors
+/// When nothing is recorded at that address, its type has no logs, or they cannot be had.
+pub async fn logs(
+    project: &Project,
+    current: &Current,
+    address: &Address,
+    options: &LogOptions,
+    cancel: &CancellationToken,
+    sink: &(dyn Fn(LogLine) + Send + Sync),
+) -> Result<()> {
+    let recorded = current.state.records.get(address);
+    let Some((record, object)) = recorded.and_then(|record| Some((record, record.object.as_ref()?))) else {
+        return Err(Error::usage(format!("nothing is recorded at `{address}`"))
+            .with_hint("`deployctl list` lists what is managed"));
+    };
+    let schema = project.schemas().resource(&record.type_name).map(|(_, schema)| schema);
+    if !schema.is_some_and(|schema| schema.has_logs) {
+        return Err(Error::usage(format!("{address} has no logs: {} keeps none", record.type_name)));
+    }
+    let connection = current.connections.get(&record.provider).await.map_err(|error| Error::failed(error.message))?;
+    let request = LogRequest {
+        type_name: &record.type_name,
+        object,
+        tail: options.tail,
+        follow: options.follow,
+        cancel: cancel.clone(),
+        sink,
+    };
+    connection.logs(request).await.map_err(|error| Error::failed(error.message).with_detail(error.detail))
+}

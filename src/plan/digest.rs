@@ -1,0 +1,79 @@
+//! The digest that an approval is bound to.
+//!
+//! It covers the normalised actions, the inputs, the lineage and the environment; not the serial, the times, the order, random
+//! identities, or the bytes of an engine's own plan. Sensitive values enter through a keyed digest, so that the result cannot
+//! be used to guess them.
+
+use deployctl_sdk::value::{Seal, Tagged};
+use deployctl_sdk::{Digest, Value};
+use sha2::{Digest as _, Sha256};
+
+use super::{Plan, ResourceChange};
+use crate::inputs::Inputs;
+
+/// Computes the digest of a plan. `seal` is the state's own key, whose sealing is the same for the same value.
+pub(super) fn digest(plan: &Plan, inputs: &Inputs, seal: &dyn Seal) -> Digest {
+    let mut hasher = Sha256::new();
+    let mut add = |text: &str| {
+        hasher.update((text.len() as u64).to_be_bytes());
+        hasher.update(text.as_bytes());
+    };
+    add("deployctl plan 1");
+    add(&plan.lineage.to_string());
+    add(&plan.environment);
+    add(&serde_json::to_string(&plan.mode).unwrap_or_default());
+    for (path, file) in &inputs.files {
+        add(path);
+        add(&file.digest.to_string());
+    }
+    for (name, value) in &inputs.variables {
+        add(name);
+        add(&normal(value, seal));
+    }
+    for (name, value) in &inputs.env {
+        add(name);
+        add(&seal.seal(value.as_deref().unwrap_or_default().as_bytes()).unwrap_or_default());
+    }
+    let mut actions: Vec<String> = plan.changes.iter().map(|change| action(change, seal)).collect();
+    actions.sort();
+    actions.iter().for_each(|action| add(action));
+    for output in &plan.outputs {
+        add(&output.name);
+        add(&output.before.as_ref().map(|value| normal(value, seal)).unwrap_or_default());
+        add(&output.after.as_ref().map(|value| normal(value, seal)).unwrap_or_default());
+    }
+    Digest::from_bytes(hasher.finalize().into())
+}
+
+fn action(change: &ResourceChange, seal: &dyn Seal) -> String {
+    let diffs: Vec<_> = change
+        .diffs
+        .iter()
+        .map(|diff| {
+            let side = |value: &Option<Value>| value.as_ref().map(|value| normal(value, seal));
+            (diff.path.to_string(), side(&diff.before), side(&diff.after))
+        })
+        .collect();
+    let children: Vec<_> = change
+        .children
+        .iter()
+        .map(|child| (child.kind.as_str(), child.name.as_str(), child.action, child.reason.as_str()))
+        .collect();
+    let captured: Vec<_> = change.captured.iter().map(|file| (file.path.as_str(), file.digest)).collect();
+    let parts = (
+        change.address.to_string(),
+        change.action,
+        &change.reason,
+        normal(&change.planned, seal),
+        diffs,
+        children,
+        captured,
+        change.provider.name.as_ref(),
+        normal(&change.provider.settings, seal),
+    );
+    serde_json::to_string(&parts).unwrap_or_default()
+}
+
+fn normal(value: &Value, seal: &dyn Seal) -> String {
+    serde_json::to_string(&Tagged::new(value, seal)).unwrap_or_default()
+}

@@ -1,0 +1,442 @@
+//! The plan of one resource instance.
+
+use std::sync::Arc;
+
+use super::walk::Walk;
+use super::{Mode, ResourceChange, Seen, check_condition, risks};
+use crate::config::{IgnoreChanges, ResourceBlock};
+use crate::diagnostic::Diagnostic;
+use crate::health::{self, Patient};
+use crate::state::{ProviderRef, Record, Status};
+use deployctl_sdk::{
+    Action, Address, Desired, Diff, HealthReport, Map, Object, PlanRequest as ProviderRequest, PlannedChange, Prepared,
+    ProviderError, Reason, ReplaceOrder, ResourceId, ResourceSchema, Risk, RiskKind, Value, default_plan, patch,
+};
+
+/// The provider of a resource, with its settings if they are known.
+pub enum ProviderChoice {
+    /// They are.
+    Known(ProviderRef),
+    /// They are known only after apply, so nothing can be asked of it yet.
+    Unknown(ProviderRef),
+}
+
+/// The configuration with what `ignore_changes` names as it was before.
+pub fn ignore_changes(config: Value, ignore: &IgnoreChanges, before: Option<&Object>) -> Value {
+    let Some(before) = before.map(|object| &object.attributes) else { return config };
+    match ignore {
+        IgnoreChanges::None => config,
+        IgnoreChanges::All => {
+            let configured = config.as_map().cloned().unwrap_or_default();
+            let known = before.as_map().cloned().unwrap_or_default();
+            Value::from(
+                configured.keys().filter_map(|key| Some((key.clone(), known.get(key)?.clone()))).collect::<Map>(),
+            )
+        }
+        IgnoreChanges::Paths(paths) => {
+            let kept: Vec<Diff> = paths
+                .iter()
+                .map(|path| {
+                    let after = path.look_up(before).filter(|value| !value.is_null()).cloned();
+                    Diff { path: path.clone(), before: None, after, forces_replacement: false }
+                })
+                .collect();
+            patch(&config, &kept)
+        }
+    }
+}
+
+impl Walk<'_> {
+    /// Plans one instance and sets its value for what depends on it.
+    pub(super) async fn instance(&mut self, index: usize, block: &ResourceBlock, address: Address) {
+        self.visited.insert(address.clone());
+        let record = self.state().records.get(&address);
+        let key = address.key.clone();
+        if !self.selection.has(index, &address) || self.request.mode == Mode::RefreshOnly {
+            self.leave(index, &address);
+            return;
+        }
+        let planned = match self.decide(index, block, &address, record).await {
+            Some(Decision::Change(change)) => {
+                let planned = change.planned.clone();
+                self.push(*change);
+                planned
+            }
+            Some(Decision::Stays(attributes)) => {
+                self.unchanged += 1;
+                attributes
+            }
+            None => Value::Unknown,
+        };
+        self.values.set_instance(index, key, planned);
+    }
+
+    /// An instance that is only looked at: its value is what is there.
+    fn leave(&mut self, index: usize, address: &Address) {
+        let Some(record) = self.state().records.get(address) else {
+            self.values.set_instance(index, address.key.clone(), Value::Unknown);
+            return;
+        };
+        self.unchanged += 1;
+        let refresh = self.request.mode == Mode::RefreshOnly && self.selection.has(index, address);
+        let attributes = match refresh {
+            true => self.refresh(address, record),
+            false => record.object.as_ref().map_or(Value::Unknown, |object| object.attributes.clone()),
+        };
+        self.values.set_instance(index, address.key.clone(), attributes);
+    }
+
+    /// Brings a record up to what was seen, as `--refresh-only` does. Answers the attributes that are there.
+    pub(super) fn refresh(&mut self, address: &Address, record: &Record) -> Value {
+        let recorded = record.object.as_ref();
+        let attributes = recorded.map_or(Value::Unknown, |object| object.attributes.clone());
+        match self.observation.take(address) {
+            Seen::Present(object) => {
+                let drift = default_plan::compare(&attributes, &object.attributes);
+                if !drift.is_empty() {
+                    self.drift.push((address.clone(), drift));
+                }
+                let attributes = object.attributes.clone();
+                let fresh = Record { object: Some(object), ..record.clone() };
+                self.refreshed.push((address.clone(), Some(Arc::new(fresh))));
+                attributes
+            }
+            Seen::Absent => {
+                let path = deployctl_sdk::AttrPath::root();
+                let gone = Diff { path, before: Some(attributes), after: None, forces_replacement: false };
+                self.drift.push((address.clone(), vec![gone]));
+                self.refreshed.push((address.clone(), None));
+                Value::Unknown
+            }
+            Seen::AsRecorded | Seen::Unreadable { .. } => attributes,
+        }
+    }
+
+    async fn decide(
+        &mut self,
+        index: usize,
+        block: &ResourceBlock,
+        address: &Address,
+        record: Option<&Arc<Record>>,
+    ) -> Option<Decision> {
+        let (_, schema) = self.project.schemas().resource(&block.type_name)?;
+        self.check_preconditions(index, block, address)?;
+        let scope = self.values.instance(index, address, None);
+        let config = block.body.evaluate(&schema.attributes, &scope, &block.type_name);
+        let config = self.or_complain(config)?;
+        let provider = match self.provider_of(block) {
+            ProviderChoice::Known(provider) => provider,
+            ProviderChoice::Unknown(provider) => {
+                let what = format!("the settings of its provider `{}`", provider.name);
+                return Some(self.deferred(index, block, address, record, schema, provider, what));
+            }
+        };
+        let seen = self.observation.take(address);
+        let recorded = record.and_then(|record| record.object.as_ref());
+        let (observed, elsewhere) = self.seen_object(address, recorded, &seen)?;
+        let config = ignore_changes(config, &block.lifecycle.ignore_changes, observed);
+        let prepared = self.prepare(block, address, config)?;
+        let planned = match self.ask(block, address, schema, &provider, recorded, observed, &prepared).await? {
+            Asked::Planned(planned) => planned,
+            Asked::Deferred(what) => {
+                return Some(self.deferred(index, block, address, record, schema, provider, what));
+            }
+        };
+        let planned = self.overrule(block, address, record.map(|r| &**r), schema, &prepared, observed, planned).await;
+        if elsewhere.is_some() && planned.action != Action::NoOp {
+            let error = ProviderError::new(deployctl_sdk::ErrorKind::Refused, elsewhere.unwrap_or_default())
+                .with_hint("run this on that host");
+            self.failures.push((address.clone(), error));
+            return None;
+        }
+        let change = self.change(index, block, address, record, schema, provider, prepared, planned);
+        Some(self.settle(index, change, record, observed, &seen, elsewhere))
+    }
+
+    /// A change that does nothing is counted, and its record brought up to what was seen.
+    fn settle(
+        &mut self,
+        index: usize,
+        change: ResourceChange,
+        record: Option<&Arc<Record>>,
+        observed: Option<&Object>,
+        seen: &Seen,
+        elsewhere: Option<String>,
+    ) -> Decision {
+        let address = change.address.clone();
+        if change.action != Action::NoOp {
+            if record.is_some() && !matches!(seen, Seen::AsRecorded) {
+                self.observed.insert(address, observed.cloned());
+            }
+            return Decision::Change(Box::new(change));
+        }
+        if let Some(record) = record {
+            let fresh = self.refreshed_record(index, &change, record, observed);
+            if fresh != **record {
+                self.refreshed.push((address.clone(), Some(Arc::new(fresh))));
+            }
+        }
+        self.notes.extend(change.notes.iter().map(|note| (address.clone(), note.clone())));
+        self.notes.extend(elsewhere.map(|reason| (address.clone(), deployctl_sdk::Note(reason))));
+        if !change.drift.is_empty() {
+            self.drift.push((address, change.drift));
+        }
+        Decision::Stays(change.planned)
+    }
+
+    /// The record as it is to be when nothing is done: what was seen, and what the configuration says about it.
+    fn refreshed_record(
+        &self,
+        index: usize,
+        change: &ResourceChange,
+        record: &Record,
+        observed: Option<&Object>,
+    ) -> Record {
+        Record {
+            object: observed.cloned().or_else(|| record.object.clone()),
+            status: Status::Ready,
+            dependencies: change.dependencies.clone(),
+            create_first: self.create_first.contains(&index),
+            prevent_destroy: self.project.config().resources.get(index).is_some_and(|b| b.lifecycle.prevent_destroy),
+            provider: change.provider.clone(),
+            ..record.clone()
+        }
+    }
+
+    /// What was seen as an object, and why it cannot be checked from here if that is so.
+    fn seen_object<'s>(
+        &mut self,
+        address: &Address,
+        recorded: Option<&'s Object>,
+        seen: &'s Seen,
+    ) -> Option<(Option<&'s Object>, Option<String>)> {
+        match seen {
+            Seen::AsRecorded => Some((recorded, None)),
+            Seen::Present(object) => Some((Some(object), None)),
+            Seen::Absent => Some((None, None)),
+            Seen::Unreadable { reason, elsewhere: true } => Some((recorded, Some(reason.clone()))),
+            Seen::Unreadable { reason, elsewhere: false } => {
+                let error =
+                    ProviderError::new(deployctl_sdk::ErrorKind::Unreachable, format!("cannot be read: {reason}"))
+                        .with_hint("plan again when it can be read, or leave it out with `--exclude`");
+                self.failures.push((address.clone(), error));
+                None
+            }
+        }
+    }
+
+    fn prepare(&mut self, block: &ResourceBlock, address: &Address, config: Value) -> Option<Prepared> {
+        let (schema, _) = self.project.schemas().resource(&block.type_name)?;
+        let provider = self.project.providers().get(&schema.name)?;
+        let desired = Desired { address: address.clone(), type_name: block.type_name.clone(), config };
+        match provider.prepare(&desired, self.project.files()) {
+            Ok(prepared) => Some(prepared),
+            Err(errors) => {
+                let complaints = errors.iter().map(|error| complaint(block, error));
+                self.complaints.extend(complaints);
+                None
+            }
+        }
+    }
+
+    #[allow(clippy::too_many_arguments)] // All of it is the question; a struct would only be built to be taken apart.
+    async fn ask(
+        &mut self,
+        block: &ResourceBlock,
+        address: &Address,
+        schema: &ResourceSchema,
+        provider: &ProviderRef,
+        recorded: Option<&Object>,
+        observed: Option<&Object>,
+        prepared: &Prepared,
+    ) -> Option<Asked> {
+        let request = ProviderRequest { schema, address, recorded, observed, desired: prepared };
+        let answer = match self.current.connections.get(provider).await {
+            Ok(connection) => connection.plan(request).await,
+            Err(error) => Err(error),
+        };
+        match answer {
+            Ok(planned) if planned.action == Action::Deferred => {
+                let what = match &planned.reason {
+                    Reason::DependsOn { what } => what.clone(),
+                    _ => "something that is known only after apply".to_owned(),
+                };
+                Some(Asked::Deferred(what))
+            }
+            Ok(planned) => Some(Asked::Planned(planned)),
+            Err(error) if error.kind == deployctl_sdk::ErrorKind::Invalid => {
+                self.complaints.push(complaint(block, &error));
+                None
+            }
+            Err(error) => {
+                self.failures.push((address.clone(), error));
+                None
+            }
+        }
+    }
+
+    /// What overrules the provider's answer: an earlier run's failure, `--replace`, `replace_triggered_by`, bad health.
+    #[allow(clippy::too_many_arguments)] // As above.
+    async fn overrule(
+        &mut self,
+        block: &ResourceBlock,
+        address: &Address,
+        record: Option<&Record>,
+        schema: &ResourceSchema,
+        prepared: &Prepared,
+        observed: Option<&Object>,
+        planned: PlannedChange,
+    ) -> PlannedChange {
+        let Some(record) = record else { return planned };
+        let Some(observed) = observed else { return planned };
+        let replace = |reason: Reason, planned: PlannedChange| {
+            if matches!(planned.action, Action::Replace(_)) {
+                return PlannedChange { reason, ..planned };
+            }
+            let new = default_plan::planned_new(schema, &prepared.config);
+            let diffs = default_plan::compare(&observed.attributes, &new);
+            PlannedChange { action: Action::Replace(ReplaceOrder::DeleteFirst), reason, planned: new, diffs, ..planned }
+        };
+        if record.status == Status::Tainted {
+            return replace(Reason::Tainted, planned);
+        }
+        if self.request.replaces.iter().any(|named| named.covers(address)) {
+            return replace(Reason::Requested, planned);
+        }
+        if let Some(expression) = block.lifecycle.replace_triggered_by.iter().find(|e| self.triggers(e)) {
+            let sources = &self.project.config().sources;
+            let span = expression.span();
+            let text = sources.get(span.file).and_then(|s| s.text.get(span.start as usize..span.end as usize));
+            let reference = text.unwrap_or_default().trim().to_owned();
+            return replace(Reason::TriggeredBy { reference }, planned);
+        }
+        let in_doubt = record.status == Status::Unhealthy && planned.action == Action::NoOp;
+        if in_doubt && !self.is_healthy(block, address, observed, record).await {
+            return PlannedChange { action: Action::Update, reason: Reason::Unhealthy, ..planned };
+        }
+        planned
+    }
+
+    /// Asks once whether something that was not healthy is by now.
+    async fn is_healthy(&self, block: &ResourceBlock, address: &Address, object: &Object, record: &Record) -> bool {
+        let Some(index) = self.values.block_of(address) else { return true };
+        let scope = self.values.instance(index, address, Some(object.attributes.clone()));
+        let Ok(Some(check)) = health::check_of(block, &scope) else { return true };
+        let Ok(connection) = self.current.connections.get(&record.provider).await else { return false };
+        let patient = Patient { connection, type_name: record.type_name.clone(), object: object.clone() };
+        health::probe(&check, &patient).await == HealthReport::Healthy
+    }
+
+    fn check_preconditions(&mut self, index: usize, block: &ResourceBlock, address: &Address) -> Option<()> {
+        let mut holds = Some(());
+        for condition in &block.lifecycle.preconditions {
+            let scope = self.values.instance(index, address, None);
+            if let Err(complaints) = check_condition(condition, &scope, &format!("the precondition of {address}")) {
+                self.complaints.extend(complaints);
+                holds = None;
+            }
+        }
+        holds
+    }
+
+    #[allow(clippy::too_many_arguments)] // As above.
+    fn deferred(
+        &mut self,
+        index: usize,
+        block: &ResourceBlock,
+        address: &Address,
+        record: Option<&Arc<Record>>,
+        schema: &ResourceSchema,
+        provider: ProviderRef,
+        what: String,
+    ) -> Decision {
+        let planned = PlannedChange::new(Action::Deferred, Reason::DependsOn { what }, Value::Unknown);
+        let prepared = Prepared { config: Value::Unknown, captured: Vec::new() };
+        let change = self.change(index, block, address, record, schema, provider, prepared, planned);
+        Decision::Change(Box::new(change))
+    }
+
+    #[allow(clippy::too_many_arguments)] // As above.
+    fn change(
+        &self,
+        index: usize,
+        block: &ResourceBlock,
+        address: &Address,
+        record: Option<&Arc<Record>>,
+        schema: &ResourceSchema,
+        provider: ProviderRef,
+        prepared: Prepared,
+        planned: PlannedChange,
+    ) -> ResourceChange {
+        let create_first = self.create_first.contains(&index);
+        let action = match planned.action {
+            Action::Replace(_) if create_first && schema.create_first => Action::Replace(ReplaceOrder::CreateFirst),
+            Action::Replace(_) => Action::Replace(ReplaceOrder::DeleteFirst),
+            other => other,
+        };
+        let id = match (action, record) {
+            (Action::Replace(ReplaceOrder::CreateFirst), _) | (_, None) => ResourceId::random(),
+            (_, Some(record)) => record.id,
+        };
+        let mut change = ResourceChange {
+            address: address.clone(),
+            id,
+            type_name: block.type_name.clone(),
+            provider,
+            action,
+            reason: planned.reason,
+            dependencies: self.project.dependencies(index),
+            unchanged_attributes: unchanged_attributes(&planned.planned, &planned.diffs),
+            planned: planned.planned,
+            diffs: planned.diffs,
+            drift: planned.drift,
+            children: planned.children,
+            risks: planned.risks,
+            notes: planned.notes,
+            captured: prepared.captured,
+            artefact: planned.artefact.map(Arc::from),
+            position: match planned.action {
+                Action::NoOp => None,
+                _ => self.project.config().sources.position(block.span),
+            },
+        };
+        if create_first && !schema.create_first && matches!(action, Action::Replace(_)) {
+            let text = "two of them cannot stand side by side, so the old one goes first all the same".to_owned();
+            change.risks.push(Risk { kind: RiskKind::Interrupts, text });
+        }
+        risks::assess(&mut change, Some(schema), block.lifecycle.prevent_destroy && record.is_some());
+        change
+    }
+}
+
+/// What is planned for one instance.
+enum Decision {
+    /// Something is done.
+    Change(Box<ResourceChange>),
+    /// It stays as it is, with these attributes.
+    Stays(Value),
+}
+
+/// What the provider answered.
+enum Asked {
+    Planned(PlannedChange),
+    Deferred(String),
+}
+
+/// A provider's complaint about the configuration, at its place.
+fn complaint(block: &ResourceBlock, error: &ProviderError) -> Diagnostic {
+    let span = error.attribute.as_ref().and_then(|path| block.body.span_of(path)).unwrap_or(block.span);
+    let diagnostic = Diagnostic::error(span, error.message.clone(), "");
+    match &error.hint {
+        Some(hint) => diagnostic.with_help(hint.clone()),
+        None => diagnostic,
+    }
+}
+
+fn unchanged_attributes(planned: &Value, diffs: &[Diff]) -> usize {
+    let Some(attributes) = planned.as_map() else { return 0 };
+    attributes
+        .iter()
+        .filter(|(name, value)| !value.is_null() && !diffs.iter().any(|diff| diff.path.attribute() == Some(name)))
+        .count()
+}

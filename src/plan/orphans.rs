@@ -1,0 +1,37 @@
+//! What is recorded and not wanted any more.
+
+use deployctl_sdk::{Action, Address, Reason, Value};
+
+use super::ResourceChange;
+use crate::state::Record;
+
+/// The change that removes a recorded resource.
+pub(super) fn removal(address: &Address, record: &Record, reason: Reason) -> ResourceChange {
+    let before = record.object.as_ref().map(|object| object.attributes.clone()).unwrap_or_default();
+    let unchanged_attributes =
+        before.as_map().map_or(0, |attributes| attributes.values().filter(|value| !value.is_null()).count());
+    ResourceChange {
+        address: address.clone(),
+        id: record.id,
+        type_name: record.type_name.clone(),
+        provider: record.provider.clone(),
+        action: Action::Delete,
+        reason,
+        dependencies: record.dependencies.clone(),
+        planned: Value::Null,
+        diffs: Vec::new(),
+        unchanged_attributes,
+        drift: Vec::new(),
+        children: Vec::new(),
+        risks: Vec::new(),
+        notes: Vec::new(),
+        captured: Vec::new(),
+        artefact: None,
+        position: None,
+    }
+}
+
+/// Why a recorded resource is not wanted: its whole resource is gone from the configuration, or only its key.
+pub(super) fn why_unwanted(resource_is_configured: bool) -> Reason {
+    if resource_is_configured { Reason::KeyGone } else { Reason::NotConfigured }
+}

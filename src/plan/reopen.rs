@@ -1,0 +1,87 @@
+//! A saved plan, looked at again before it is applied: it must still fit the state and what is really there.
+
+use std::collections::{HashMap, HashSet};
+
+use deployctl_sdk::{Action, Address};
+
+use super::{Plan, Planned, Seen, observe};
+use crate::error::{Error, ErrorKind, Result};
+use crate::project::{Current, Project};
+
+/// Makes a saved plan ready to be applied to the present state.
+///
+/// # Errors
+/// [`ErrorKind::Stale`] when the state is another or has moved on, or what is to be changed is not as the plan saw it.
+pub async fn reopen(project: &Project, current: &Current, plan: Plan) -> Result<Planned> {
+    fits_state(&plan, current)?;
+    let wanted: HashSet<&Address> = plan.changes.iter().map(|change| &change.address).collect();
+    let mut observation = observe(
+        &current.state,
+        &current.connections,
+        &|address| wanted.contains(address),
+        &|recorded| {
+            let same = |change: &&super::ResourceChange| {
+                change.provider.name == recorded.name
+                    && change.provider.alias == recorded.alias
+                    && !change.provider.settings.contains_unknown()
+            };
+            plan.changes.iter().find(same).map(|change| change.provider.clone())
+        },
+        project.events(),
+    )
+    .await;
+    let mut observed = HashMap::new();
+    for change in &plan.changes {
+        match observation.take(&change.address) {
+            Seen::AsRecorded => {}
+            Seen::Present(object) => {
+                let moved = change.diffs.iter().find(|diff| {
+                    let now = diff.path.look_up(&object.attributes).filter(|value| !value.is_null());
+                    let then = diff.before.as_ref().filter(|value| !value.is_null());
+                    match (now, then) {
+                        (Some(now), Some(then)) => !now.same(then),
+                        (None, None) => false,
+                        _ => true,
+                    }
+                });
+                if let (Some(diff), true) = (moved, change.action != Action::Delete) {
+                    return Err(stale(&format!("`{}` of {} was changed since", diff.path, change.address)));
+                }
+                observed.insert(change.address.clone(), Some(object));
+            }
+            Seen::Absent => {
+                if matches!(change.action, Action::Update | Action::Replace(_)) {
+                    return Err(stale(&format!("{} is gone since", change.address)));
+                }
+                observed.insert(change.address.clone(), None);
+            }
+            Seen::Unreadable { reason, .. } => {
+                return Err(Error::failed(format!("{} cannot be read: {reason}", change.address))
+                    .with_hint("nothing was changed; apply the plan when it can be read"));
+            }
+        }
+    }
+    Ok(Planned { plan, refreshed: Vec::new(), observed })
+}
+
+fn fits_state(plan: &Plan, current: &Current) -> Result<()> {
+    let state = &current.state;
+    if plan.serial == 0 {
+        return match current.exists && (state.serial > 0 || state.lineage != plan.lineage) {
+            true => Err(stale("there was no state when it was made, and there is one now")),
+            false => Ok(()),
+        };
+    }
+    if !current.exists || state.lineage != plan.lineage {
+        return Err(stale("it was made for another state"));
+    }
+    if state.serial != plan.serial {
+        return Err(stale(&format!("it was made at serial {}, and the state is at {} now", plan.serial, state.serial)));
+    }
+    Ok(())
+}
+
+fn stale(why: &str) -> Error {
+    Error::new(ErrorKind::Stale, format!("the saved plan does not fit any more: {why}"))
+        .with_hint("make the plan again, and look at it again; nothing was changed")
+}

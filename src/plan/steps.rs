@@ -1,0 +1,414 @@
+//! The graph of steps that carries a plan out: what waits for what.
+//!
+//! A change is one step or two (a replacement deletes and creates). Dependencies between resources become edges between
+//! steps; where many instances stand on either side, one joint node keeps the number of edges linear.
+
+use std::collections::HashMap;
+
+use deployctl_sdk::{Action, Address, Operation, ReplaceOrder};
+
+use super::ResourceChange;
+
+/// What a step does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StepKind {
+    /// One operation of the change's provider.
+    Do(Operation),
+    /// Removes what a replacement left behind.
+    RemoveDeposed,
+    /// Plans a deferred resource, and carries that out.
+    PlanLate,
+    /// Drops the record and leaves the real thing alone.
+    Forget,
+    /// Nothing: others meet here.
+    Join,
+}
+
+/// One step.
+#[derive(Debug, Clone)]
+pub struct StepNode {
+    /// Which change it belongs to; a joint node belongs to none.
+    pub change: usize,
+    /// What it does.
+    pub kind: StepKind,
+    /// The steps that wait for it.
+    pub next: Vec<usize>,
+    /// How many steps it waits for.
+    pub waits_for: usize,
+    /// How many steps, itself included, the longest way from here to an end has.
+    pub height: usize,
+    /// In which wave it runs, from 0.
+    pub wave: usize,
+}
+
+/// The graph of steps.
+#[derive(Debug, Clone, Default)]
+pub struct Steps {
+    /// The steps; a step's number is its place here.
+    pub nodes: Vec<StepNode>,
+    /// How many of them do something.
+    pub real: usize,
+}
+
+/// What a recorded resource was made after; for deletions the order turns round.
+pub type RecordedDependencies<'r> = dyn Fn(&Address) -> &'r [Address] + 'r;
+
+impl Steps {
+    /// Builds the graph for these changes.
+    pub fn new(changes: &[ResourceChange], recorded: &RecordedDependencies<'_>) -> Self {
+        let mut builder = Builder::new(changes);
+        builder.order_makers();
+        builder.order_removers(recorded);
+        builder.finish()
+    }
+
+    /// The changes wave by wave, each once, in the wave of its last step.
+    pub fn waves(&self, changes: usize) -> Vec<Vec<usize>> {
+        let mut last = vec![None; changes];
+        for node in self.nodes.iter().filter(|node| node.kind != StepKind::Join) {
+            if let Some(wave) = last.get_mut(node.change) {
+                *wave = (*wave).max(Some(node.wave));
+            }
+        }
+        let mut waves: Vec<Vec<usize>> = Vec::new();
+        for (change, wave) in last.into_iter().enumerate() {
+            let Some(wave) = wave else { continue };
+            if waves.len() <= wave {
+                waves.resize(wave + 1, Vec::new());
+            }
+            if let Some(members) = waves.get_mut(wave) {
+                members.push(change);
+            }
+        }
+        waves.retain(|wave| !wave.is_empty());
+        waves
+    }
+}
+
+/// In what manner something goes away, which decides who must have let go of it before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Goes {
+    /// Deleted, or deleted first in a replacement: what was made after it is deleted before.
+    BeforeAnythingNew,
+    /// Deleted and not replaced: what used it has been updated before.
+    ForGood,
+    /// Removed after its replacement came: what uses it has been moved to the new one before.
+    AsDeposed,
+}
+
+struct Builder<'c> {
+    changes: &'c [ResourceChange],
+    nodes: Vec<StepNode>,
+    /// By change: the step after which the new thing is there.
+    made: Vec<Option<usize>>,
+    /// By change: the step after which the old thing is gone.
+    gone: Vec<Option<usize>>,
+    /// The changes of each resource, by its address without key.
+    groups: HashMap<Address, Vec<usize>>,
+    by_address: HashMap<&'c Address, usize>,
+    made_joins: HashMap<Address, Option<usize>>,
+    gone_joins: HashMap<(Address, Goes), Option<usize>>,
+}
+
+impl<'c> Builder<'c> {
+    fn new(changes: &'c [ResourceChange]) -> Self {
+        let mut builder = Self {
+            changes,
+            nodes: Vec::with_capacity(changes.len()),
+            made: vec![None; changes.len()],
+            gone: vec![None; changes.len()],
+            groups: HashMap::new(),
+            by_address: changes.iter().enumerate().map(|(index, change)| (&change.address, index)).collect(),
+            made_joins: HashMap::new(),
+            gone_joins: HashMap::new(),
+        };
+        for (index, change) in changes.iter().enumerate() {
+            builder.groups.entry(change.address.resource()).or_default().push(index);
+            builder.add_steps(index, change.action);
+        }
+        builder
+    }
+
+    fn add_steps(&mut self, index: usize, action: Action) {
+        let (made, gone) = match action {
+            Action::NoOp | Action::Read => (None, None),
+            Action::Create => (Some(self.add(index, StepKind::Do(Operation::Create))), None),
+            Action::Update => (Some(self.add(index, StepKind::Do(Operation::Update))), None),
+            Action::Deferred => (Some(self.add(index, StepKind::PlanLate)), None),
+            Action::Forget => (None, Some(self.add(index, StepKind::Forget))),
+            Action::Delete => (None, Some(self.add(index, StepKind::Do(Operation::Delete)))),
+            Action::Replace(ReplaceOrder::DeleteFirst) => {
+                let gone = self.add(index, StepKind::Do(Operation::Delete));
+                let made = self.add(index, StepKind::Do(Operation::Create));
+                self.edge(gone, made);
+                (Some(made), Some(gone))
+            }
+            Action::Replace(ReplaceOrder::CreateFirst) => {
+                let made = self.add(index, StepKind::Do(Operation::Replace));
+                let gone = self.add(index, StepKind::RemoveDeposed);
+                self.edge(made, gone);
+                (Some(made), Some(gone))
+            }
+        };
+        if let (Some(a), Some(b)) = (self.made.get_mut(index), self.gone.get_mut(index)) {
+            (*a, *b) = (made, gone);
+        }
+    }
+
+    fn add(&mut self, change: usize, kind: StepKind) -> usize {
+        self.nodes.push(StepNode { change, kind, next: Vec::new(), waits_for: 0, height: 0, wave: 0 });
+        self.nodes.len() - 1
+    }
+
+    fn edge(&mut self, from: usize, to: usize) {
+        if from == to {
+            return;
+        }
+        if let Some(node) = self.nodes.get_mut(from) {
+            node.next.push(to);
+        }
+        if let Some(node) = self.nodes.get_mut(to) {
+            node.waits_for += 1;
+        }
+    }
+
+    /// What depends on something is made after it; the old one of a create-first replacement goes last of all.
+    fn order_makers(&mut self) {
+        for (index, change) in self.changes.iter().enumerate() {
+            let Some(made) = self.made.get(index).copied().flatten() else { continue };
+            for dependency in &change.dependencies {
+                if let Some(before) = self.made_node(dependency) {
+                    self.edge(before, made);
+                }
+                if let Some(old) = self.gone_node(dependency, Goes::AsDeposed) {
+                    self.edge(made, old);
+                }
+            }
+        }
+    }
+
+    /// What was made after something goes before it.
+    fn order_removers(&mut self, recorded: &RecordedDependencies<'_>) {
+        for (index, change) in self.changes.iter().enumerate() {
+            let deletes_first = matches!(change.action, Action::Delete | Action::Replace(ReplaceOrder::DeleteFirst));
+            let step = match deletes_first {
+                true => self.gone.get(index).copied().flatten(),
+                // An update that lets go of something comes before that goes.
+                false if change.action == Action::Update => self.made.get(index).copied().flatten(),
+                false => None,
+            };
+            let Some(step) = step else { continue };
+            for dependency in recorded(&change.address) {
+                let goes = if deletes_first { Goes::BeforeAnythingNew } else { Goes::ForGood };
+                if let Some(after) = self.gone_node(dependency, goes) {
+                    self.edge(step, after);
+                }
+            }
+        }
+    }
+
+    fn members(&self, address: &Address) -> Vec<usize> {
+        match address.key {
+            Some(_) => self.by_address.get(address).copied().into_iter().collect(),
+            None => self.groups.get(address).cloned().unwrap_or_default(),
+        }
+    }
+
+    /// The step after which everything at that address is there.
+    fn made_node(&mut self, address: &Address) -> Option<usize> {
+        if let Some(known) = self.made_joins.get(address) {
+            return *known;
+        }
+        let makers: Vec<usize> =
+            self.members(address).into_iter().filter_map(|index| self.made.get(index).copied().flatten()).collect();
+        let node = match makers.as_slice() {
+            [] => None,
+            [one] => Some(*one),
+            _ => {
+                let join = self.add(usize::MAX, StepKind::Join);
+                makers.iter().for_each(|maker| self.edge(*maker, join));
+                Some(join)
+            }
+        };
+        self.made_joins.insert(address.clone(), node);
+        node
+    }
+
+    /// The step before which nothing at that address goes away in that manner.
+    fn gone_node(&mut self, address: &Address, goes: Goes) -> Option<usize> {
+        let key = (address.clone(), goes);
+        if let Some(known) = self.gone_joins.get(&key) {
+            return *known;
+        }
+        let removed = |change: &ResourceChange| match change.action {
+            Action::Delete => goes != Goes::AsDeposed,
+            Action::Replace(ReplaceOrder::DeleteFirst) => goes == Goes::BeforeAnythingNew,
+            Action::Replace(ReplaceOrder::CreateFirst) => goes == Goes::AsDeposed,
+            _ => false,
+        };
+        let removers: Vec<usize> = self
+            .members(address)
+            .into_iter()
+            .filter(|index| self.changes.get(*index).is_some_and(removed))
+            .filter_map(|index| self.gone.get(index).copied().flatten())
+            .collect();
+        let node = match removers.as_slice() {
+            [] => None,
+            [one] => Some(*one),
+            _ => {
+                let join = self.add(usize::MAX, StepKind::Join);
+                removers.iter().for_each(|remover| self.edge(join, *remover));
+                Some(join)
+            }
+        };
+        self.gone_joins.insert(key, node);
+        node
+    }
+
+    fn finish(mut self) -> Steps {
+        let order = self.topological();
+        for &step in &order {
+            let (wave, next, join) = match self.nodes.get(step) {
+                Some(node) => (node.wave, node.next.clone(), node.kind == StepKind::Join),
+                None => continue,
+            };
+            for after in next {
+                if let Some(node) = self.nodes.get_mut(after) {
+                    node.wave = node.wave.max(if join { wave } else { wave + 1 });
+                }
+            }
+        }
+        for &step in order.iter().rev() {
+            let below = self.nodes.get(step).map_or(0, |node| {
+                node.next.iter().filter_map(|after| self.nodes.get(*after)).map(|node| node.height).max().unwrap_or(0)
+            });
+            if let Some(node) = self.nodes.get_mut(step) {
+                node.height = below + 1;
+            }
+        }
+        let real = self.nodes.iter().filter(|node| node.kind != StepKind::Join).count();
+        Steps { nodes: self.nodes, real }
+    }
+
+    fn topological(&self) -> Vec<usize> {
+        let mut waits: Vec<usize> = self.nodes.iter().map(|node| node.waits_for).collect();
+        let mut ready: Vec<usize> = (0..self.nodes.len()).filter(|step| waits.get(*step) == Some(&0)).collect();
+        let mut order = Vec::with_capacity(self.nodes.len());
+        while let Some(step) = ready.pop() {
+            order.push(step);
+            for after in self.nodes.get(step).map(|node| node.next.as_slice()).unwrap_or_default() {
+                if let Some(left) = waits.get_mut(*after) {
+                    *left -= 1;
+                    if *left == 0 {
+                        ready.push(*after);
+                    }
+                }
+            }
+        }
+        order
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use deployctl_sdk::{Reason, ResourceId, Value};
+
+    use super::*;
+    use crate::state::ProviderRef;
+
+    fn change(name: &str, action: Action, dependencies: &[&str]) -> ResourceChange {
+        ResourceChange {
+            address: address(name),
+            id: ResourceId::random(),
+            type_name: "value".into(),
+            provider: ProviderRef { name: "value".into(), alias: None, settings: Value::Null },
+            action,
+            reason: Reason::New,
+            dependencies: dependencies.iter().map(|name| address(name)).collect(),
+            planned: Value::Null,
+            diffs: Vec::new(),
+            unchanged_attributes: 0,
+            drift: Vec::new(),
+            children: Vec::new(),
+            risks: Vec::new(),
+            notes: Vec::new(),
+            captured: Vec::new(),
+            artefact: None,
+            position: None,
+        }
+    }
+
+    fn address(name: &str) -> Address {
+        format!("value.{name}").parse().unwrap()
+    }
+
+    /// The steps in the order in which one at a time would run, as `symbol name`.
+    fn order(changes: &[ResourceChange], recorded: &[(&str, &[&str])]) -> Vec<String> {
+        let recorded: HashMap<Address, Vec<Address>> = recorded
+            .iter()
+            .map(|(name, needs)| (address(name), needs.iter().map(|name| address(name)).collect()))
+            .collect();
+        let steps = Steps::new(changes, &|address| recorded.get(address).map(Vec::as_slice).unwrap_or_default());
+        let mut waits: Vec<usize> = steps.nodes.iter().map(|node| node.waits_for).collect();
+        let mut done = Vec::new();
+        while let Some(step) = (0..waits.len()).find(|step| waits[*step] == 0) {
+            waits[step] = usize::MAX;
+            let node = &steps.nodes[step];
+            for next in &node.next {
+                waits[*next] -= 1;
+            }
+            let symbol = match node.kind {
+                StepKind::Do(Operation::Create) => "+",
+                StepKind::Do(Operation::Update) => "~",
+                StepKind::Do(Operation::Replace) => "±",
+                StepKind::Do(Operation::Delete) => "-",
+                StepKind::RemoveDeposed => "x",
+                StepKind::PlanLate | StepKind::Forget | StepKind::Join => continue,
+            };
+            done.push(format!("{symbol}{}", changes[node.change].address.name));
+        }
+        assert!(waits.iter().all(|waits| *waits == usize::MAX), "a cycle");
+        done
+    }
+
+    #[test]
+    fn what_depends_is_made_after_and_deleted_before() {
+        let made = [change("b", Action::Create, &["a"]), change("a", Action::Create, &[])];
+        assert_eq!(order(&made, &[]), ["+a", "+b"]);
+        let gone = [change("a", Action::Delete, &[]), change("b", Action::Delete, &[])];
+        assert_eq!(order(&gone, &[("b", &["a"])]), ["-b", "-a"]);
+    }
+
+    #[test]
+    fn a_replacement_takes_its_dependents_along_in_either_order() {
+        let first = Action::Replace(ReplaceOrder::DeleteFirst);
+        let changes = [change("a", first, &[]), change("b", first, &["a"])];
+        assert_eq!(order(&changes, &[("b", &["a"])]), ["-b", "-a", "+a", "+b"]);
+        let beside = Action::Replace(ReplaceOrder::CreateFirst);
+        let changes = [change("a", beside, &[]), change("b", Action::Update, &["a"])];
+        assert_eq!(order(&changes, &[("b", &["a"])]), ["±a", "~b", "xa"]);
+    }
+
+    #[test]
+    fn what_lets_go_does_so_before_the_thing_is_deleted() {
+        let changes = [change("a", Action::Delete, &[]), change("b", Action::Update, &[])];
+        assert_eq!(order(&changes, &[("b", &["a"])]), ["~b", "-a"]);
+    }
+
+    #[test]
+    fn many_on_many_stay_linear() {
+        let mut changes = Vec::new();
+        for index in 0..500_u64 {
+            let mut one = change("many", Action::Create, &[]);
+            one.address.key = Some(deployctl_sdk::InstanceKey::Index(index));
+            changes.push(one);
+            let mut other = change("others", Action::Create, &["many"]);
+            other.address.key = Some(deployctl_sdk::InstanceKey::Index(index));
+            changes.push(other);
+        }
+        let steps = Steps::new(&changes, &|_| &[]);
+        let edges: usize = steps.nodes.iter().map(|node| node.next.len()).sum();
+        assert_eq!(edges, 1_000);
+        assert_eq!(steps.waves(changes.len()).iter().map(Vec::len).collect::<Vec<_>>(), [500, 500]);
+    }
+}

@@ -1,0 +1,392 @@
+//! The walk over the configuration's graph that makes a plan.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use deployctl_sdk::change::Note;
+use deployctl_sdk::{Action, Address, Diff, Digest, Object, Reason, Value, default_plan};
+use jiff::Timestamp;
+
+use super::instance::ProviderChoice;
+use super::select::{Selection, block_address};
+use super::steps::Steps;
+use super::{
+    Mode, Observation, OutputChange, Plan, PlanRequest, ReadCost, ResourceChange, Seen, digest, observe, orphans,
+    risks, shape_of,
+};
+use crate::diagnostic::Diagnostic;
+use crate::error::{Error, Result};
+use crate::lang;
+use crate::model::{Node, Values};
+use crate::project::{Current, Project};
+use crate::state::{ProviderRef, Record, State};
+
+/// A plan, and what applying it in the same run needs beyond it.
+pub struct Planned {
+    /// The plan.
+    pub plan: Plan,
+    /// Records that are to be brought up to what was seen, without any action.
+    pub refreshed: Vec<(Address, Option<Arc<Record>>)>,
+    /// What was seen of the resources that are to be changed, where that differs from the records.
+    pub observed: HashMap<Address, Option<Object>>,
+}
+
+/// Makes a plan. Writes nothing, neither to an engine nor to the state.
+///
+/// # Errors
+/// An invalid configuration (all complaints at once), a resource that cannot be read or planned, or a target that names
+/// nothing.
+pub async fn plan(project: &Project, current: &Current, request: &PlanRequest) -> Result<Planned> {
+    let selection = Selection::new(request, project.config(), project.graph(), &current.state)?;
+    let mut walk = Walk::new(project, current, request, selection);
+    walk.settle_providers();
+    let observation = walk.observe().await;
+    walk.read = observation.cost;
+    walk.observation = observation;
+    if request.mode == Mode::Destroy {
+        walk.destroy();
+    } else {
+        walk.choose_create_first();
+        for node in &project.graph().order {
+            walk.visit(node).await;
+        }
+        walk.orphans();
+    }
+    walk.finish()
+}
+
+pub(super) struct Walk<'p> {
+    pub(super) project: &'p Project,
+    pub(super) current: &'p Current,
+    pub(super) request: &'p PlanRequest,
+    pub(super) selection: Selection,
+    pub(super) values: Values<'p>,
+    pub(super) observation: Observation,
+    /// The provider blocks' settings, by block; absent where they failed to evaluate.
+    pub(super) settings: HashMap<usize, Value>,
+    pub(super) create_first: HashSet<usize>,
+    pub(super) changes: Vec<ResourceChange>,
+    /// Where in `changes` a resource is.
+    pub(super) changed: HashMap<Address, usize>,
+    pub(super) visited: HashSet<Address>,
+    pub(super) refreshed: Vec<(Address, Option<Arc<Record>>)>,
+    pub(super) observed: HashMap<Address, Option<Object>>,
+    pub(super) unchanged: usize,
+    pub(super) notes: Vec<(Address, Note)>,
+    pub(super) drift: Vec<(Address, Vec<Diff>)>,
+    pub(super) complaints: Vec<Diagnostic>,
+    pub(super) failures: Vec<(Address, deployctl_sdk::ProviderError)>,
+    outputs: BTreeMap<Arc<str>, Value>,
+    read: ReadCost,
+}
+
+impl<'p> Walk<'p> {
+    fn new(project: &'p Project, current: &'p Current, request: &'p PlanRequest, selection: Selection) -> Self {
+        Self {
+            project,
+            current,
+            request,
+            selection,
+            values: Values::new(project.config(), project.variables(), project.outside()),
+            observation: Observation::default(),
+            settings: HashMap::new(),
+            create_first: HashSet::new(),
+            changes: Vec::new(),
+            changed: HashMap::new(),
+            visited: HashSet::new(),
+            refreshed: Vec::new(),
+            observed: HashMap::new(),
+            unchanged: 0,
+            notes: Vec::new(),
+            drift: Vec::new(),
+            complaints: Vec::new(),
+            failures: Vec::new(),
+            outputs: BTreeMap::new(),
+            read: ReadCost::default(),
+        }
+    }
+
+    pub(super) fn state(&self) -> &'p State {
+        &self.current.state
+    }
+
+    /// Evaluates the `provider` blocks that depend on no resource, so that reading can use the present settings.
+    fn settle_providers(&mut self) {
+        for index in 0..self.project.config().providers.len() {
+            // Complaints come when the walk gets there; resources are not known yet and make their settings unknown.
+            if let Ok(settings) = self.evaluate_settings(index) {
+                self.settings.insert(index, settings);
+            }
+        }
+        self.values.forget_locals();
+    }
+
+    fn evaluate_settings(&self, index: usize) -> Result<Value, Vec<Diagnostic>> {
+        let Some(block) = self.project.config().providers.get(index) else { return Ok(Value::default()) };
+        let Some(schema) = self.project.schemas().provider(&block.name) else { return Ok(Value::default()) };
+        block.body.evaluate(&schema.settings, &self.values.top(), &format!("provider `{}`", block.name))
+    }
+
+    async fn observe(&self) -> Observation {
+        let wanted = |address: &Address| {
+            self.request.refresh
+                && match self.values.block_of(address) {
+                    Some(block) if self.request.mode != Mode::Destroy => {
+                        self.selection.has(block, address) || self.selection.has_record(address)
+                    }
+                    _ => self.selection.has_record(address),
+                }
+        };
+        let settings = |recorded: &ProviderRef| {
+            let blocks = self.project.config().providers.iter().enumerate();
+            let (index, _) =
+                blocks.into_iter().find(|(_, block)| block.name == recorded.name && block.alias == recorded.alias)?;
+            let settings = self.settings.get(&index).filter(|settings| !settings.contains_unknown())?;
+            Some(ProviderRef { settings: settings.clone(), ..recorded.clone() })
+        };
+        observe(self.state(), &self.current.connections, &wanted, &settings, self.project.events()).await
+    }
+
+    /// `create_before_destroy` reaches everything that the resource depends on: otherwise the old one of those would have to
+    /// go while the old one of this still uses it.
+    fn choose_create_first(&mut self) {
+        let config = self.project.config();
+        let mut todo: Vec<usize> = (0..config.resources.len())
+            .filter(|index| {
+                config.resources.get(*index).is_some_and(|b| b.lifecycle.create_before_destroy == Some(true))
+            })
+            .collect();
+        while let Some(index) = todo.pop() {
+            if self.create_first.insert(index) {
+                todo.extend_from_slice(self.project.graph().dependencies(index));
+            }
+        }
+    }
+
+    async fn visit(&mut self, node: &Node) {
+        let config = self.project.config();
+        match node {
+            Node::Local(name) => {
+                let Some(local) = config.locals.get(name) else { return };
+                let value = lang::evaluate(&local.value, &self.values.top());
+                let value = self.or_complain(value).unwrap_or(Value::Unknown);
+                self.values.set_local(name.clone(), value);
+            }
+            Node::Output(name) => self.output(name),
+            Node::Provider(index) => match self.evaluate_settings(*index) {
+                Ok(settings) => {
+                    self.settings.insert(*index, settings);
+                }
+                Err(complaints) => self.complaints.extend(complaints),
+            },
+            Node::Resource(index) => self.resource(*index).await,
+        }
+    }
+
+    pub(super) fn or_complain<T>(&mut self, result: Result<T, Vec<Diagnostic>>) -> Option<T> {
+        result.map_err(|complaints| self.complaints.extend(complaints)).ok()
+    }
+
+    fn output(&mut self, name: &Arc<str>) {
+        let Some(output) = self.project.config().outputs.get(name) else { return };
+        let value = lang::evaluate(&output.value, &self.values.top());
+        let Some(value) = self.or_complain(value) else { return };
+        if value.contains_sensitive() && !output.sensitive {
+            let complaint = Diagnostic::error(
+                output.value.span(),
+                format!("the output `{name}` shows a sensitive value"),
+                "this is made from something sensitive",
+            );
+            let help = "say `sensitive = true` in the output, or `nonsensitive(…)` if it may be shown";
+            self.complaints.push(complaint.with_help(help));
+            return;
+        }
+        self.outputs.insert(name.clone(), value.with_mark(output.sensitive));
+    }
+
+    async fn resource(&mut self, index: usize) {
+        let Some(block) = self.project.config().resources.get(index) else { return };
+        let shape = shape_of(block, &self.values);
+        let Some(shape) = self.or_complain(shape) else {
+            // Its instances cannot be told; none of them may be taken for unwanted.
+            let address = block_address(block);
+            let recorded = self.state().records.keys().filter(|recorded| address.covers(recorded));
+            self.visited.extend(recorded.cloned());
+            return;
+        };
+        let keys = shape.keys();
+        self.values.set_shape(index, shape);
+        let address = block_address(block);
+        for key in keys {
+            let address = address.with_key(key);
+            self.instance(index, block, address).await;
+        }
+    }
+
+    fn destroy(&mut self) {
+        for (address, record) in &self.state().records {
+            if self.selection.has_record(address) {
+                self.remove(address, record, Reason::Destroy);
+            } else {
+                self.unchanged += 1;
+            }
+        }
+        if self.unchanged > 0 {
+            self.outputs.clone_from(&self.state().outputs);
+        }
+    }
+
+    fn orphans(&mut self) {
+        for (address, record) in &self.state().records {
+            if self.visited.contains(address) {
+                continue;
+            }
+            let selected = self.selection.has_record(address);
+            if !selected || self.request.mode == Mode::RefreshOnly {
+                self.unchanged += 1;
+                if selected {
+                    self.refresh(address, record);
+                }
+                continue;
+            }
+            let configured = self.values.block_of(address).is_some();
+            self.remove(address, record, orphans::why_unwanted(configured));
+        }
+    }
+
+    fn remove(&mut self, address: &Address, record: &Record, reason: Reason) {
+        if let Seen::Unreadable { reason, elsewhere: true } = self.observation.of(address) {
+            let error = deployctl_sdk::ProviderError::new(deployctl_sdk::ErrorKind::Refused, reason.clone())
+                .with_hint(format!("run this on that host, or drop it with `deployctl state rm '{address}'`"));
+            self.failures.push((address.clone(), error));
+            return;
+        }
+        let seen = self.observation.take(address);
+        match seen {
+            Seen::Present(object) => {
+                self.observed.insert(address.clone(), Some(object));
+            }
+            Seen::Absent => {
+                self.observed.insert(address.clone(), None);
+            }
+            Seen::AsRecorded | Seen::Unreadable { .. } => {}
+        }
+        let mut change = orphans::removal(address, record, reason);
+        let schema = self.project.schemas().resource(&record.type_name).map(|(_, schema)| schema);
+        risks::assess(&mut change, schema, record.prevent_destroy);
+        self.push(change);
+    }
+
+    pub(super) fn push(&mut self, change: ResourceChange) {
+        self.changed.insert(change.address.clone(), self.changes.len());
+        self.changes.push(change);
+    }
+
+    /// The settings a block's provider is used with.
+    pub(super) fn provider_of(&self, block: &crate::config::ResourceBlock) -> ProviderChoice {
+        let (name, alias) = match &block.provider {
+            Some((name, alias)) => (name.clone(), alias.clone()),
+            None => match self.project.schemas().resource(&block.type_name) {
+                Some((provider, _)) => (Arc::from(provider.name.as_str()), None),
+                None => (block.type_name.clone(), None),
+            },
+        };
+        let mut blocks = self.project.config().providers.iter().enumerate();
+        let settings = match blocks.find(|(_, block)| block.name == name && block.alias == alias) {
+            Some((index, _)) => self.settings.get(&index).cloned().unwrap_or(Value::Unknown),
+            None => Value::map::<Arc<str>>([]),
+        };
+        let reference = ProviderRef { name, alias, settings };
+        if reference.settings.contains_unknown() {
+            ProviderChoice::Unknown(reference)
+        } else {
+            ProviderChoice::Known(reference)
+        }
+    }
+
+    fn finish(mut self) -> Result<Planned> {
+        if !self.complaints.is_empty() {
+            return Err(Error::invalid(self.project.config().sources.clone(), self.complaints));
+        }
+        if !self.failures.is_empty() {
+            return Err(failed(&self.failures));
+        }
+        let recorded: &dyn Fn(&Address) -> &'p [Address] = &|address| {
+            let records = &self.current.state.records;
+            records.get(address).map(|record| record.dependencies.as_slice()).unwrap_or_default()
+        };
+        let waves = Steps::new(&self.changes, recorded).waves(self.changes.len());
+        let outputs = self.output_changes();
+        let mut plan = Plan {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            at: Timestamp::now(),
+            mode: self.request.mode.clone(),
+            environment: self.project.environment().clone(),
+            lineage: self.current.state.lineage,
+            serial: if self.current.exists { self.current.state.serial } else { 0 },
+            targets: self.request.targets.clone(),
+            changes: std::mem::take(&mut self.changes),
+            unchanged: self.unchanged,
+            notes: std::mem::take(&mut self.notes),
+            drift: std::mem::take(&mut self.drift),
+            outputs,
+            waves,
+            read: self.read,
+            digest: Digest::of(b""),
+            warnings: self.project.warnings().to_vec(),
+        };
+        plan.digest = digest::digest(&plan, &self.project.inputs(), &self.current.seal);
+        Ok(Planned { plan, refreshed: self.refreshed, observed: self.observed })
+    }
+
+    fn output_changes(&self) -> Vec<OutputChange> {
+        let before = &self.state().outputs;
+        let names: std::collections::BTreeSet<&Arc<str>> = before.keys().chain(self.outputs.keys()).collect();
+        names
+            .into_iter()
+            .filter_map(|name| {
+                let (before, after) = (before.get(name), self.outputs.get(name));
+                let same = match (before, after) {
+                    (Some(a), Some(b)) => default_plan::compare(a, b).is_empty(),
+                    _ => false,
+                };
+                (!same).then(|| OutputChange { name: name.clone(), before: before.cloned(), after: after.cloned() })
+            })
+            .collect()
+    }
+
+    /// Whether something named by a `replace_triggered_by` reference changes in this plan.
+    pub(super) fn triggers(&self, expression: &lang::Expression) -> bool {
+        lang::references(expression).iter().any(|reference| {
+            let mut steps = reference.steps.iter();
+            let Some(lang::StaticStep::Attr(name, _)) = steps.next() else { return false };
+            let resource = Address::new(reference.root, *name);
+            let attribute = steps.find_map(|step| match step {
+                lang::StaticStep::Attr(attribute, _) => Some(*attribute),
+                _ => None,
+            });
+            self.changes.iter().filter(|change| resource.covers(&change.address)).any(|change| {
+                matches!(change.action, Action::Update | Action::Replace(_) | Action::Create)
+                    && self.state().records.contains_key(&change.address)
+                    && attribute.is_none_or(|attribute| {
+                        matches!(change.action, Action::Replace(_))
+                            || change.diffs.iter().any(|diff| diff.path.attribute() == Some(attribute))
+                    })
+            })
+        })
+    }
+}
+
+fn failed(failures: &[(Address, deployctl_sdk::ProviderError)]) -> Error {
+    match failures {
+        [(address, error)] => {
+            let failure = Error::failed(format!("{address}: {}", error.message)).with_detail(error.detail.clone());
+            match &error.hint {
+                Some(hint) => failure.with_hint(hint.clone()),
+                None => failure,
+            }
+        }
+        _ => Error::failed(format!("{} resources cannot be planned", failures.len()))
+            .with_detail(failures.iter().map(|(address, error)| format!("{address}: {}", error.message))),
+    }
+}

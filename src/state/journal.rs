@@ -1,0 +1,450 @@
+//! The journal: what a run started and what came of it, durable before anything depends on it.
+//!
+//! A line is a checksum and a JSON text; each checksum covers the line before it too, so that no line can be dropped, changed
+//! or moved unseen. A batch is one line, so that a write that was cut off costs that batch and nothing else.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use deployctl_sdk::value::{Seal, TaggedSeed};
+use deployctl_sdk::{Address, Digest, Lineage, Operation, ResourceId, Value};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+use super::backend::Backend;
+use super::codec::{ProviderIn, ProviderOut, Reader, RecordIn, RecordOut, outputs_out};
+use super::document::{ProviderRef, Record, State};
+use super::keys::DataKey;
+use crate::error::{Error, Result};
+use crate::event::Outcome;
+
+/// Where the journal lies.
+pub(crate) const JOURNAL: &str = "journal";
+
+/// The version of the journal's format.
+pub const JOURNAL_FORMAT_VERSION: u32 = 1;
+
+/// A run, as its journal begins.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunHeader {
+    /// The version of the journal's format.
+    pub format_version: u32,
+    /// The run's own identity.
+    pub run: Uuid,
+    /// The state that it changes.
+    pub lineage: Lineage,
+    /// That state's serial when it began.
+    pub base_serial: u64,
+    /// The command.
+    pub command: String,
+    /// The user.
+    pub who: String,
+    /// The host.
+    pub host: String,
+    /// When it began.
+    pub started: Timestamp,
+    /// The digest of the plan that it carries out.
+    pub plan_digest: Option<String>,
+    /// Where its inputs are kept.
+    pub inputs: Option<Digest>,
+    /// Where the contents of the files among them are kept, by path.
+    pub files: BTreeMap<String, Digest>,
+}
+
+/// An action that was started; interrupted, if nothing says how it ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Interrupted {
+    /// Where.
+    pub address: Address,
+    /// The identity in the mark of what it makes.
+    pub id: ResourceId,
+    /// Its type.
+    pub type_name: Arc<str>,
+    /// Its provider.
+    pub provider: ProviderRef,
+    /// What was being done.
+    pub operation: Operation,
+    /// What would find it without a mark.
+    pub identity: Option<Value>,
+    /// What was recorded before.
+    pub prior: Option<Record>,
+    /// The record that was to be, without its object.
+    pub planned: Option<Record>,
+}
+
+/// What a run writes down.
+#[derive(Debug, Clone)]
+pub enum Entry {
+    /// These actions are about to start.
+    Before(Vec<Interrupted>),
+    /// An action ended, or was never started after all.
+    After {
+        /// Where.
+        address: Address,
+        /// The identity in the mark.
+        id: ResourceId,
+        /// What was done.
+        operation: Operation,
+        /// What is recorded now; `None` if nothing is.
+        record: Option<Arc<Record>>,
+        /// How it ended.
+        outcome: Outcome,
+        /// How long it took.
+        millis: u64,
+    },
+    /// Records changed without any action.
+    Refreshed(Vec<(Address, Option<Arc<Record>>)>),
+    /// The outputs now.
+    Outputs(BTreeMap<Arc<str>, Value>),
+}
+
+/// The journal of a run in progress.
+pub struct Journal {
+    backend: Arc<dyn Backend>,
+    key: DataKey,
+    chain: Digest,
+    pub(crate) header: RunHeader,
+    pub(crate) fold: Fold,
+}
+
+impl Journal {
+    /// Begins a journal; there must be none.
+    pub(crate) async fn begin(
+        backend: Arc<dyn Backend>,
+        key: DataKey,
+        header: RunHeader,
+        base: &State,
+    ) -> Result<Self> {
+        let text = serde_json::to_string(&header).map_err(|error| Error::failed(error.to_string()))?;
+        let mut journal = Self {
+            backend,
+            key,
+            chain: Digest::of(b""),
+            header,
+            fold: Fold { state: base.clone(), open: BTreeMap::new() },
+        };
+        journal.write(&text).await?;
+        Ok(journal)
+    }
+
+    /// Writes entries down: one write and one sync for all of them. They are durable when this answers.
+    ///
+    /// # Errors
+    /// When they cannot be written; then none of them counts.
+    pub async fn append(&mut self, entries: Vec<Entry>) -> Result<()> {
+        let out: Vec<EntryOut<'_>> = entries.iter().map(|entry| EntryOut::new(entry, &self.key)).collect();
+        let text = serde_json::to_string(&out)
+            .map_err(|error| Error::failed(format!("the journal cannot be written: {error}")))?;
+        drop(out);
+        self.write(&text).await?;
+        entries.into_iter().for_each(|entry| self.fold.take(entry));
+        Ok(())
+    }
+
+    async fn write(&mut self, text: &str) -> Result<()> {
+        let chain = link(&self.chain, text.as_bytes());
+        self.backend.append(JOURNAL, format!("{chain} {text}\n").into_bytes()).await?;
+        self.chain = chain;
+        Ok(())
+    }
+}
+
+fn link(before: &Digest, text: &[u8]) -> Digest {
+    let mut hasher = Sha256::new();
+    hasher.update(before.as_bytes());
+    hasher.update(text);
+    Digest::from_bytes(hasher.finalize().into())
+}
+
+/// A state with the entries of a journal taken in, and the actions that are still open.
+#[derive(Debug, Clone)]
+pub(crate) struct Fold {
+    /// The state.
+    pub state: State,
+    /// What was started and has not ended.
+    pub open: BTreeMap<Address, Interrupted>,
+}
+
+impl Fold {
+    fn take(&mut self, entry: Entry) {
+        match entry {
+            Entry::Before(actions) => {
+                self.open.extend(actions.into_iter().map(|action| (action.address.clone(), action)));
+            }
+            Entry::After { address, record, .. } => {
+                self.open.remove(&address);
+                self.set(address, record);
+            }
+            Entry::Refreshed(records) => records.into_iter().for_each(|(address, record)| self.set(address, record)),
+            Entry::Outputs(outputs) => self.state.outputs = outputs,
+        }
+    }
+
+    fn set(&mut self, address: Address, record: Option<Arc<Record>>) {
+        match record {
+            Some(record) => self.state.records.insert(address, record),
+            None => self.state.records.remove(&address),
+        };
+    }
+}
+
+/// A journal that was read back.
+pub(crate) struct ReadBack {
+    /// Its run.
+    pub header: RunHeader,
+    /// The state with its entries taken in.
+    pub fold: Fold,
+}
+
+/// Reads a journal. A last line that was cut off does not count; anything else that is not as it was written is refused.
+/// `None` when not even the header is whole: then nothing had been started.
+///
+/// # Errors
+/// Damage before the last line, a newer format, or a key that does not open what is sealed.
+pub(crate) fn read(
+    bytes: &[u8],
+    base: impl FnOnce(&RunHeader) -> State,
+    seal: &dyn Seal,
+    place: &str,
+) -> Result<Option<ReadBack>> {
+    let damaged = |line: usize| {
+        Error::failed(format!("the journal {place} is damaged at line {line}"))
+            .with_hint("put it back from a backup; removing it forgets what the interrupted run did")
+    };
+    let lines: Vec<&[u8]> = bytes.split_inclusive(|byte| *byte == b'\n').collect();
+    let mut chain = Digest::of(b"");
+    let mut texts = Vec::with_capacity(lines.len());
+    for (index, line) in lines.iter().enumerate() {
+        match check(&chain, line) {
+            Some((next, text)) => {
+                chain = next;
+                texts.push(text);
+            }
+            None if index + 1 == lines.len() => break,
+            None => return Err(damaged(index + 1)),
+        }
+    }
+    let Some((first, rest)) = texts.split_first() else { return Ok(None) };
+    let header: RunHeader = serde_json::from_slice(first).map_err(|_| {
+        let version = serde_json::from_slice::<Versioned>(first).map(|v| v.format_version).unwrap_or_default();
+        match version > JOURNAL_FORMAT_VERSION {
+            true => super::envelope::newer("journal", place, version, JOURNAL_FORMAT_VERSION),
+            false => damaged(1),
+        }
+    })?;
+    let mut fold = Fold { state: base(&header), open: BTreeMap::new() };
+    let reader = Reader::new(seal);
+    for (index, text) in rest.iter().enumerate() {
+        let entries: Vec<EntryIn<'_>> = serde_json::from_slice(text).map_err(|_| damaged(index + 2))?;
+        for entry in entries {
+            let entry = entry.entry(&reader, seal).map_err(|error| {
+                Error::failed(format!("the journal {place} cannot be read at line {}: {error}", index + 2))
+            })?;
+            fold.take(entry);
+        }
+    }
+    Ok(Some(ReadBack { header, fold }))
+}
+
+#[derive(Deserialize)]
+struct Versioned {
+    format_version: u32,
+}
+
+fn check<'l>(chain: &Digest, line: &'l [u8]) -> Option<(Digest, &'l [u8])> {
+    let (checksum, rest) = line.split_at_checked(64)?;
+    let text = rest.strip_prefix(b" ")?.strip_suffix(b"\n")?;
+    let next = link(chain, text);
+    (next.to_string().as_bytes() == checksum).then_some((next, text))
+}
+
+#[derive(Serialize)]
+#[serde(tag = "entry", rename_all = "snake_case")]
+enum EntryOut<'a> {
+    Before {
+        actions: Vec<ActionOut<'a>>,
+    },
+    After {
+        address: &'a Address,
+        id: ResourceId,
+        operation: Operation,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        record: Option<Box<RecordOut<'a>>>,
+        outcome: &'a Outcome,
+        millis: u64,
+    },
+    Refreshed {
+        records: Vec<(&'a Address, Option<RecordOut<'a>>)>,
+    },
+    Outputs {
+        outputs: BTreeMap<&'a str, deployctl_sdk::value::Tagged<'a>>,
+    },
+}
+
+#[derive(Serialize)]
+struct ActionOut<'a> {
+    address: &'a Address,
+    id: ResourceId,
+    #[serde(rename = "type")]
+    type_name: &'a str,
+    provider: ProviderOut<'a>,
+    operation: Operation,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    identity: Option<deployctl_sdk::value::Tagged<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prior: Option<RecordOut<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    planned: Option<RecordOut<'a>>,
+}
+
+impl<'a> EntryOut<'a> {
+    fn new(entry: &'a Entry, seal: &'a dyn Seal) -> Self {
+        match entry {
+            Entry::Before(actions) => {
+                Self::Before { actions: actions.iter().map(|action| ActionOut::new(action, seal)).collect() }
+            }
+            Entry::After { address, id, operation, record, outcome, millis } => Self::After {
+                address,
+                id: *id,
+                operation: *operation,
+                record: record.as_ref().map(|record| Box::new(RecordOut::new(record, seal))),
+                outcome,
+                millis: *millis,
+            },
+            Entry::Refreshed(records) => {
+                let record =
+                    |record: &'a Option<Arc<Record>>| record.as_ref().map(|record| RecordOut::new(record, seal));
+                Self::Refreshed { records: records.iter().map(|(address, r)| (address, record(r))).collect() }
+            }
+            Entry::Outputs(outputs) => Self::Outputs { outputs: outputs_out(outputs, seal) },
+        }
+    }
+}
+
+impl<'a> ActionOut<'a> {
+    fn new(action: &'a Interrupted, seal: &'a dyn Seal) -> Self {
+        Self {
+            address: &action.address,
+            id: action.id,
+            type_name: &action.type_name,
+            provider: ProviderOut::new(&action.provider, seal),
+            operation: action.operation,
+            identity: action.identity.as_ref().map(|identity| deployctl_sdk::value::Tagged::new(identity, seal)),
+            prior: action.prior.as_ref().map(|record| RecordOut::new(record, seal)),
+            planned: action.planned.as_ref().map(|record| RecordOut::new(record, seal)),
+        }
+    }
+}
+
+/// An entry as it was read. Its members depend on its kind; they are read from the raw text, because a tagged enum cannot
+/// borrow raw values.
+struct EntryIn<'de>(&'de RawValue);
+
+impl<'de> Deserialize<'de> for EntryIn<'de> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        <&RawValue>::deserialize(deserializer).map(Self)
+    }
+}
+
+#[derive(Deserialize)]
+struct KindIn {
+    entry: String,
+}
+
+#[derive(Deserialize)]
+struct BeforeIn<'r> {
+    #[serde(borrow)]
+    actions: Vec<ActionIn<'r>>,
+}
+
+#[derive(Deserialize)]
+struct AfterIn<'r> {
+    address: Address,
+    id: ResourceId,
+    operation: Operation,
+    #[serde(borrow)]
+    record: Option<RecordIn<'r>>,
+    outcome: Outcome,
+    millis: u64,
+}
+
+#[derive(Deserialize)]
+struct RefreshedIn<'r> {
+    #[serde(borrow)]
+    records: Vec<(Address, Option<RecordIn<'r>>)>,
+}
+
+#[derive(Deserialize)]
+struct OutputsIn<'r> {
+    #[serde(borrow)]
+    outputs: BTreeMap<String, &'r RawValue>,
+}
+
+#[derive(Deserialize)]
+struct ActionIn<'r> {
+    address: Address,
+    id: ResourceId,
+    #[serde(rename = "type")]
+    type_name: String,
+    #[serde(borrow)]
+    provider: ProviderIn<'r>,
+    operation: Operation,
+    #[serde(borrow)]
+    identity: Option<&'r RawValue>,
+    #[serde(borrow)]
+    prior: Option<RecordIn<'r>>,
+    #[serde(borrow)]
+    planned: Option<RecordIn<'r>>,
+}
+
+impl<'de> EntryIn<'de> {
+    fn entry(&self, reader: &Reader<'_>, seal: &dyn Seal) -> Result<Entry, serde_json::Error> {
+        let text = self.0.get();
+        let kind: KindIn = serde_json::from_str(text)?;
+        let record = |record: Option<RecordIn<'de>>| record.map(|record| reader.record(record)).transpose();
+        match kind.entry.as_str() {
+            "before" => {
+                let read: BeforeIn<'de> = serde_json::from_str(text)?;
+                let action = |action: ActionIn<'de>| {
+                    let identity = action.identity.map(|raw| TaggedSeed::new(seal).read(raw.get().as_bytes()));
+                    Ok(Interrupted {
+                        address: action.address,
+                        id: action.id,
+                        type_name: action.type_name.into(),
+                        provider: reader.provider(&action.provider)?,
+                        operation: action.operation,
+                        identity: identity.transpose()?,
+                        prior: record(action.prior)?,
+                        planned: record(action.planned)?,
+                    })
+                };
+                read.actions.into_iter().map(action).collect::<Result<_, serde_json::Error>>().map(Entry::Before)
+            }
+            "after" => {
+                let read: AfterIn<'de> = serde_json::from_str(text)?;
+                Ok(Entry::After {
+                    address: read.address,
+                    id: read.id,
+                    operation: read.operation,
+                    record: record(read.record)?.map(Arc::new),
+                    outcome: read.outcome,
+                    millis: read.millis,
+                })
+            }
+            "refreshed" => {
+                let read: RefreshedIn<'de> = serde_json::from_str(text)?;
+                let records = read.records.into_iter().map(|(address, raw)| Ok((address, record(raw)?.map(Arc::new))));
+                records.collect::<Result<_, serde_json::Error>>().map(Entry::Refreshed)
+            }
+            "outputs" => {
+                let read: OutputsIn<'de> = serde_json::from_str(text)?;
+                reader.outputs(read.outputs).map(Entry::Outputs)
+            }
+            other => Err(serde::de::Error::custom(format!("unknown entry `{other}`"))),
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! The state in a folder on this machine.
+//!
+//! Files are replaced whole and synced, readable by their owner alone. The lock is a file that is locked in the operating
+//! system's own sense, so that a process that dies gives it back by dying; what is written in it says whose it is.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read as _, Seek as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use async_trait::async_trait;
+use deployctl_sdk::fs::{self, FsError, at};
+use jiff::Timestamp;
+
+use super::backend::{Acquired, Backend, Condition, HeldLock};
+use super::lock::LockInfo;
+use crate::error::{Error, Result};
+
+const LOCK: &str = "lock";
+
+/// How old a sign of life may get before the holder writes another.
+const HEARTBEAT_SECONDS: i64 = 10;
+
+/// One environment's folder.
+pub struct Local {
+    folder: PathBuf,
+}
+
+impl Local {
+    /// The folder of an environment below a state folder; nothing is made until something is written.
+    pub fn new(state_folder: &Path, environment: &str) -> Self {
+        Self { folder: state_folder.join(environment) }
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.folder.join(path)
+    }
+
+    /// Makes the folder of a file, and what keeps the whole out of version control.
+    fn make_folder(&self, file: &Path) -> Result<()> {
+        let folder = file.parent().unwrap_or(&self.folder);
+        if folder.is_dir() {
+            return Ok(());
+        }
+        fs::create_private_dir_all(folder).map_err(failed)?;
+        if let Some(top) = self.folder.parent() {
+            let ignore = top.join(".gitignore");
+            if !ignore.exists() {
+                fs::write_atomic(&ignore, b"*\n", 0o600).map_err(failed)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The file system's error, with what to do about the usual ones.
+#[allow(clippy::needless_pass_by_value)] // So that it can stand alone in `map_err`.
+fn failed(error: FsError) -> Error {
+    let hint = match error.source.kind() {
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+            Some("make room and run the command again; what was recorded before is untouched")
+        }
+        std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
+            Some("the state's folder must be writable by you")
+        }
+        _ => None,
+    };
+    let failure = Error::failed(error.to_string());
+    match hint {
+        Some(hint) => failure.with_hint(hint),
+        None => failure,
+    }
+}
+
+#[async_trait]
+impl Backend for Local {
+    async fn get(&self, path: &str) -> Result<Option<Vec<u8>>> {
+        fs::read_if_there(&self.path(path)).map_err(failed)
+    }
+
+    async fn put(&self, path: &str, bytes: Vec<u8>, condition: Condition) -> Result<bool> {
+        let file = self.path(path);
+        self.make_folder(&file)?;
+        if condition == Condition::Any {
+            return blocking(move || fs::write_atomic(&file, &bytes, 0o600)).await.map(|()| true);
+        }
+        match fs::write_new(&file, &bytes, 0o600) {
+            Ok(()) => Ok(true),
+            Err(error) if error.source.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    async fn append(&self, path: &str, bytes: Vec<u8>) -> Result<()> {
+        let file = self.path(path);
+        self.make_folder(&file)?;
+        blocking(move || fs::append_durably(&file, &bytes, 0o600)).await
+    }
+
+    async fn delete(&self, path: &str) -> Result<()> {
+        let file = self.path(path);
+        fs::remove_file(&file).map_err(failed)?;
+        match file.parent() {
+            Some(folder) if folder.is_dir() => fs::sync_dir(folder).map_err(failed),
+            _ => Ok(()),
+        }
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Vec<String>> {
+        let mut paths = Vec::new();
+        let mut todo = vec![prefix.trim_end_matches('/').to_owned()];
+        while let Some(folder) = todo.pop() {
+            let full = self.path(&folder);
+            if !full.is_dir() {
+                continue;
+            }
+            for entry in fs::read_dir(&full).map_err(failed)? {
+                let Some(name) = entry.file_name().and_then(|name| name.to_str()) else { continue };
+                let path = format!("{folder}/{name}");
+                if entry.is_dir() {
+                    todo.push(path);
+                } else if !name.starts_with('.') {
+                    paths.push(path);
+                }
+            }
+        }
+        paths.sort();
+        Ok(paths)
+    }
+
+    async fn acquire(&self, info: &LockInfo) -> Result<Acquired> {
+        let path = self.path(LOCK);
+        self.make_folder(&path)?;
+        loop {
+            let mut options = OpenOptions::new();
+            options.read(true).write(true).create(true).truncate(false);
+            let mut file = at("open", &path, options.open(&path)).map_err(failed)?;
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => match read_info(&mut file) {
+                    Some(holder) => return Ok(Acquired::Taken(holder)),
+                    // Its holder has not written its name yet.
+                    None => {
+                        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+                        continue;
+                    }
+                },
+                Err(TryLockError::Error(error)) => return Err(failed(FsError { action: "lock", path, source: error })),
+            }
+            // The file may have been broken away between opening and locking it.
+            if !is_same_file(&file, &path) {
+                continue;
+            }
+            let previous = read_info(&mut file);
+            write_info(&mut file, Some(info))
+                .map_err(|source| failed(FsError { action: "write", path: path.clone(), source }))?;
+            let held = HeldFile { path, info: info.clone(), file: Mutex::new((file, Timestamp::now())) };
+            return Ok(Acquired::Held { held: Box::new(held), previous });
+        }
+    }
+
+    async fn holder(&self) -> Result<Option<LockInfo>> {
+        let path = self.path(LOCK);
+        let Ok(mut file) = OpenOptions::new().read(true).open(&path) else { return Ok(None) };
+        match file.try_lock_shared() {
+            // Nobody holds it: what is written there was left by a process that is gone.
+            Ok(()) => Ok(None),
+            Err(_) => Ok(read_info(&mut file)),
+        }
+    }
+
+    async fn break_lock(&self) -> Result<()> {
+        fs::remove_file(&self.path(LOCK)).map_err(failed)
+    }
+
+    fn place(&self, path: &str) -> String {
+        self.path(path).display().to_string()
+    }
+
+    fn keeps_key(&self) -> bool {
+        true
+    }
+}
+
+/// Runs something that waits for a disk where it does not hold up anything else.
+async fn blocking(work: impl FnOnce() -> Result<(), FsError> + Send + 'static) -> Result<()> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|_| Error::failed("a write to the state's folder did not finish"))?.map_err(failed)
+}
+
+fn read_info(file: &mut File) -> Option<LockInfo> {
+    let mut text = String::new();
+    file.rewind().ok()?;
+    file.read_to_string(&mut text).ok()?;
+    serde_json::from_str(&text).ok()
+}
+
+fn write_info(file: &mut File, info: Option<&LockInfo>) -> std::io::Result<()> {
+    let text = info.map(serde_json::to_vec).transpose()?.unwrap_or_default();
+    file.rewind()?;
+    file.set_len(0)?;
+    file.write_all(&text)
+}
+
+#[cfg(unix)]
+fn is_same_file(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    let ids = |metadata: std::fs::Metadata| (metadata.dev(), metadata.ino());
+    match (file.metadata(), path.metadata()) {
+        (Ok(open), Ok(there)) => ids(open) == ids(there),
+        _ => false,
+    }
+}
+
+#[cfg(not(unix))]
+fn is_same_file(_: &File, path: &Path) -> bool {
+    path.exists()
+}
+
+/// A lock file that this process has locked.
+struct HeldFile {
+    path: PathBuf,
+    info: LockInfo,
+    file: Mutex<(File, Timestamp)>,
+}
+
+#[async_trait]
+impl HeldLock for HeldFile {
+    async fn is_held(&self) -> Result<bool> {
+        let mut guard = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let (file, heartbeat) = &mut *guard;
+        if !is_same_file(file, &self.path) {
+            return Ok(false);
+        }
+        let now = Timestamp::now();
+        if now.as_second() - heartbeat.as_second() >= HEARTBEAT_SECONDS {
+            *heartbeat = now;
+            // A sign of life that cannot be written is no reason to stop: the operating system's lock is what counts.
+            let _ = write_info(file, Some(&LockInfo { heartbeat: now, ..self.info.clone() }));
+        }
+        Ok(true)
+    }
+
+    async fn release(&self) -> Result<()> {
+        let mut guard = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let (file, _) = &mut *guard;
+        write_info(file, None)
+            .and_then(|()| file.unlock())
+            .map_err(|source| failed(FsError { action: "unlock", path: self.path.clone(), source }))
+    }
+}
+
+impl Drop for HeldFile {
+    fn drop(&mut self) {
+        let mut guard = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        // Emptied so that the next one does not take this for the lock of a process that died.
+        let _ = write_info(&mut guard.0, None);
+    }
+}

@@ -1,4 +1,0 @@
-resource "value" "a" {
-  dynamic "x" {
-  }
-}

@@ -1,5 +1,0 @@
-resource "local_process" "web" {
-  command  = "sleep"
-  args     = [[1]]
-  replicas = "many"
-}

@@ -1,7 +1,0 @@
-variable "password" {
-  type      = string
-  sensitive = true
-}
-variable "tag" {
-  type = string
-}

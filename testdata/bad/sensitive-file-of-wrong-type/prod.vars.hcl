@@ -1,2 +1,0 @@
-password = ["hunter2"]
-tag = []

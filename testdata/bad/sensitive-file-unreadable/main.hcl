@@ -1,4 +1,0 @@
-variable "password" {
-  type      = string
-  sensitive = true
-}
