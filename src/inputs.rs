@@ -31,6 +31,8 @@ pub struct Inputs {
     pub timestamp: String,
     /// What `uuid` answered, by place.
     pub uuids: BTreeMap<String, String>,
+    /// Whether the run was to remove everything: bringing it back removes everything again.
+    pub removed: bool,
 }
 
 /// The form in which inputs rest; the whole of it is sealed, because variables and environment hold secrets.
@@ -43,6 +45,7 @@ struct RestingOut<'i> {
     env: &'i BTreeMap<String, Option<String>>,
     timestamp: &'i str,
     uuids: &'i BTreeMap<String, String>,
+    removed: bool,
 }
 
 #[derive(Deserialize)]
@@ -54,6 +57,7 @@ struct RestingIn {
     env: BTreeMap<String, Option<String>>,
     timestamp: String,
     uuids: BTreeMap<String, String>,
+    removed: bool,
 }
 
 impl Inputs {
@@ -70,6 +74,7 @@ impl Inputs {
             env: &self.env,
             timestamp: &self.timestamp,
             uuids: &self.uuids,
+            removed: self.removed,
         };
         serde_json::to_vec(&resting).map_err(|error| format!("the inputs cannot be recorded: {error}"))
     }
@@ -94,12 +99,14 @@ impl Inputs {
             env: resting.env,
             timestamp: resting.timestamp,
             uuids: resting.uuids,
+            removed: resting.removed,
         })
     }
 
     /// Whether both would make the same configuration: the time and random identities set aside.
     pub fn same(&self, other: &Inputs) -> bool {
-        self.environment == other.environment
+        self.removed == other.removed
+            && self.environment == other.environment
             && self.files == other.files
             && self.listings == other.listings
             && self.env == other.env

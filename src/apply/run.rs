@@ -48,7 +48,7 @@ pub async fn apply(
 ) -> Result<(Applied, State, Session)> {
     refuse_protected(&planned.plan)?;
     let Session { lock, current, command } = session;
-    let kept = keep_inputs(project).await?;
+    let kept = keep_inputs(project, &planned.plan).await?;
     let (lineage, digest) = (current.state.lineage, planned.plan.digest);
     let header = RunHeader::new(&command, lineage, current.state.serial, digest, kept);
     let journal = project.store().begin(&lock, header, &current.state).await?;
@@ -91,8 +91,9 @@ pub async fn apply(
 
 /// Puts what the run is made from where revisions find it. All of it is sealed: a variable's file or the configuration's own
 /// text may hold a secret as well as any.
-async fn keep_inputs(project: &Project) -> Result<KeptInputs> {
-    let inputs = project.inputs();
+async fn keep_inputs(project: &Project, plan: &Plan) -> Result<KeptInputs> {
+    let mut inputs = project.inputs();
+    inputs.removed |= plan.mode == Mode::Destroy && plan.targets.is_empty();
     let contents = project.contents();
     let blobs = project.store().blobs();
     let mut kept = KeptInputs::default();
@@ -480,7 +481,7 @@ impl<'p> Carrier<'p> {
 
     /// The outputs as they are now, and why one of them could not be had.
     fn outputs(&self) -> (BTreeMap<Arc<str>, Value>, Option<String>) {
-        if self.plan.mode == Mode::Destroy {
+        if self.plan.mode == Mode::Destroy || self.project.inputs().removed {
             let left = if self.records.is_empty() { BTreeMap::new() } else { self.prior_outputs.clone() };
             return (left, None);
         }

@@ -43,7 +43,8 @@ pub async fn plan(project: &Project, current: &Current, request: &PlanRequest) -
     let observation = walk.observe().await;
     walk.read = observation.cost;
     walk.observation = observation;
-    if request.mode == Mode::Destroy {
+    let back_to_nothing = matches!(request.mode, Mode::Rollback { .. }) && project.inputs().removed;
+    if request.mode == Mode::Destroy || back_to_nothing {
         walk.destroy();
     } else {
         walk.choose_create_first();
