@@ -205,7 +205,8 @@ pub struct PlanRequest<'r> {
 /// One operation on one real object.
 #[derive(Debug, Clone)]
 pub struct Change {
-    /// Where, for messages and the mark.
+    /// The mark that the object bears, or will bear. In a replacement it is the new object's; the old one bears another of the
+    /// same lineage.
     pub mark: Ownership,
     /// Its type.
     pub type_name: Arc<str>,

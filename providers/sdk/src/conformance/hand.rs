@@ -205,7 +205,13 @@ impl Hand {
                 self.operate(held, Operation::Create, Some(desired), planned, never()).await
             }
             Action::Replace(ReplaceOrder::CreateFirst) if schema.hands_over => {
-                self.operate(held, Operation::Replace, Some(desired), planned, never()).await
+                let (old_id, prior) = (held.mark.id, held.object.clone());
+                held.mark.id = ResourceId::random();
+                let applied = self.operate(held, Operation::Replace, Some(desired), planned, never()).await;
+                if applied.error.is_some() && held.object == prior {
+                    held.mark.id = old_id;
+                }
+                applied
             }
             Action::Replace(ReplaceOrder::CreateFirst) => {
                 // Both stand for a while, so the new one is given an identity of its own.

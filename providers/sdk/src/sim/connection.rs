@@ -79,17 +79,15 @@ impl SimConnection {
             Ok(old) => old,
             Err(error) => return Applied::failed(change.prior.clone(), error),
         };
-        let new = self.world.put(Thing::of(change));
+        let new = self.world.inner().stand_beside(change);
         if let Err(error) = self.middle(change, run, fault).await {
             self.world.remove(new);
             return Applied::failed(old.and_then(|old| self.world.inner().object(old)), error);
         }
         let done = {
             let mut inner = self.world.inner();
-            for number in inner.bearing(&change.mark, &change.type_name) {
-                if number != new {
-                    inner.things.remove(&number);
-                }
+            if let Some(old) = old {
+                inner.things.remove(&old);
             }
             inner.finish(new)
         };
@@ -112,7 +110,7 @@ impl SimConnection {
             let object = self.world.inner().object(number);
             return Applied { tainted: object.is_some(), ..Applied::failed(object, error) };
         }
-        self.world.inner().clear_away(change, number);
+        self.world.remove(number);
         self.world.pause(&change.mark.address.to_string()).await;
         Applied::gone()
     }
@@ -257,11 +255,23 @@ impl Inner {
         Ok(self.put(thing))
     }
 
-    /// The number of the recorded thing; `None` if it is gone.
+    /// The number for a thing that will take another one's place: a new one, or what an interrupted run left of it.
+    fn stand_beside(&mut self, change: &Change) -> u64 {
+        match self.bearing(&change.mark, &change.type_name).first() {
+            Some(number) => *number,
+            None => self.put(Thing::of(change)),
+        }
+    }
+
+    /// The number of the recorded thing; `None` if it is gone. In a replacement the mark is the new one's.
     fn ours(&self, change: &Change) -> Result<Option<u64>, ProviderError> {
         let number = change.prior.as_ref().and_then(World::number_of);
+        let bears = |thing: &Thing| match change.operation {
+            Operation::Replace => thing.is_of(change.mark.lineage),
+            _ => thing.belongs_to(&change.mark),
+        };
         match number.and_then(|number| Some((number, self.things.get(&number)?))) {
-            Some((number, thing)) if thing.belongs_to(&change.mark) => Ok(Some(number)),
+            Some((number, thing)) if bears(thing) => Ok(Some(number)),
             Some(_) => Err(not_ours(&change.mark.address.to_string())),
             None => Ok(None),
         }
@@ -278,25 +288,11 @@ impl Inner {
         }
     }
 
-    /// Removes a thing, and what an interrupted replacement left beside it.
-    fn clear_away(&mut self, change: &Change, number: u64) {
-        self.things.remove(&number);
-        for number in self.bearing(&change.mark, &change.type_name) {
-            if self.things.get(&number).is_some_and(|thing| !thing.whole) {
-                self.things.remove(&number);
-            }
-        }
-    }
-
     fn look_for(&self, lost: &Lost) -> Found {
         let bearing = self.bearing(&lost.mark, &lost.type_name);
-        let things = || bearing.iter().filter_map(|number| Some((*number, self.things.get(number)?)));
-        // Of several the whole one counts; the half-made one beside it goes when that is replaced.
-        let chosen = things().find(|(_, thing)| thing.whole).or_else(|| things().next());
-        match chosen {
-            Some((number, thing)) => {
-                Found::Present { object: thing.object(number), complete: thing.whole && bearing.len() == 1 }
-            }
+        let first = bearing.first().and_then(|number| Some((*number, self.things.get(number)?)));
+        match first {
+            Some((number, thing)) => Found::Present { object: thing.object(number), complete: thing.whole },
             None => Found::Absent,
         }
     }
