@@ -146,7 +146,9 @@ pub fn sort(diagnostics: &mut Vec<Diagnostic>) {
 
 /// The closest of `candidates` to a misspelt `word`, if one is close enough to be meant.
 pub fn did_you_mean<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
-    let allowed = (word.chars().count() / 3).clamp(1, 3);
+    let length = word.chars().count();
+    // Of a single letter nothing is close: every other one would be.
+    let allowed = (length / 3).clamp(1, 3).min(length / 2);
     candidates
         .into_iter()
         .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))

@@ -12,13 +12,15 @@
 //! Beside it stand [`event`] (what happens, as data), [`render`] (events and documents as text, JSON and Markdown), [`cli`]
 //! (the commands), [`inputs`] (everything a run was made from), [`providers`] (which providers there are), [`builtin`] (the
 //! provider that needs no engine), [`health`] (does it work), [`project`] (one configuration in one environment), [`status`] and
-//! [`import`] (what is there, and what is to be managed from now on), [`logs`], [`diagnostic`] and [`error`] (complaints and failures). `docs/architecture.md` is the map
+//! [`import`] (what is there, and what is to be managed from now on), [`logs`], [`diagnostic`] and [`error`] (complaints and failures),
+//! [`crash_point`] (where the tests kill it). `docs/architecture.md` is the map
 //! of the whole house.
 
 pub mod apply;
 pub mod builtin;
 pub mod cli;
 pub mod config;
+pub mod crash_point;
 pub mod diagnostic;
 pub mod error;
 pub mod event;

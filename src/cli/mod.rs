@@ -28,6 +28,14 @@ const STACK: usize = 64 * 1024 * 1024;
 /// Runs the program and answers its exit code.
 pub fn main() -> std::process::ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
+    #[cfg(feature = "local")]
+    if let [_, command, spec] = arguments.as_slice()
+        && command == "__supervise"
+    {
+        // Hidden, and before anything else: a supervisor must start its service from the program's first thread.
+        let code = deployctl_provider_local::supervise(std::path::Path::new(spec));
+        return u8::try_from(code).unwrap_or(1).into();
+    }
     let worker = std::thread::Builder::new().name("deployctl".to_owned()).stack_size(STACK);
     let exit = match worker.spawn(move || run(arguments)) {
         Ok(thread) => thread.join().unwrap_or(Exit::Failed),

@@ -180,3 +180,52 @@ fn bad_configurations() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
+
+#[test]
+fn good_configurations() {
+    let folder = Folder(Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/good"));
+    let (config, warnings) = load_checked(&folder, &schemas()).unwrap_or_else(|error| panic!("{}", plain(&error)));
+    assert_eq!(warnings, []);
+    let inputs = VariableInputs { environment: Some("staging".into()), ..VariableInputs::default() };
+    let values = resolve_variables(&config, &inputs, &folder, &folder).unwrap();
+    assert_eq!(values["tag"].as_str(), Some("1.1-rc1"));
+}
+
+/// The places in a text where something begins: a word, or any other character that is no white space.
+fn tokens(text: &str) -> Vec<std::ops::Range<usize>> {
+    let mut found: Vec<std::ops::Range<usize>> = Vec::new();
+    let word = |character: char| character.is_alphanumeric() || character == '_';
+    for (at, character) in text.char_indices().filter(|(_, character)| !character.is_whitespace()) {
+        let end = at + character.len_utf8();
+        let before = text[..at].chars().next_back();
+        match found.last_mut() {
+            Some(last) if word(character) && before.is_some_and(word) => last.end = end,
+            _ => found.push(at..end),
+        }
+    }
+    found
+}
+
+#[test]
+fn every_token_taken_out_or_doubled() {
+    let text = fs::read_to_string(&Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/good/everything.hcl")).unwrap();
+    let schemas = schemas();
+    let complaints = |text: String| {
+        let config = match super::parse(vec![("main.hcl".to_owned(), text.into_bytes())]) {
+            Err(error) => return error.report.unwrap(),
+            Ok(config) => config,
+        };
+        let mut diagnostics = super::check(&config, &schemas);
+        diagnostics.extend(Graph::build(&config).err().unwrap_or_default());
+        Report { sources: config.sources, diagnostics }
+    };
+    for token in tokens(&text) {
+        for middle in [String::new(), text[token.clone()].repeat(2)] {
+            let report = complaints(format!("{}{middle}{}", &text[..token.start], &text[token.end..]));
+            for complaint in &report.diagnostics {
+                assert!(!complaint.labels.is_empty(), "a complaint without a place: {}", complaint.message);
+                plain_complaint(complaint, &report);
+            }
+        }
+    }
+}

@@ -1,4 +1,4 @@
-//! Finds the bracket or quote that is never closed. The parser notices such a thing only where the text stops making sense,
+//! Finds the bracket or quote that is never closed, and the one that closes nothing. The parser notices such a thing only where the text stops making sense,
 //! which is often far below.
 
 /// What is open at some point of a text.
@@ -27,8 +27,27 @@ pub(super) struct Unclosed {
     pub instead: Option<usize>,
 }
 
-/// The first thing in a text that is closed by the wrong bracket, or not at all.
-pub(super) fn unclosed(text: &str) -> Option<Unclosed> {
+/// What is wrong with the brackets of a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Imbalance {
+    /// Something is closed by the wrong bracket, or not at all.
+    Unclosed(Unclosed),
+    /// The bracket at this byte closes nothing.
+    Stray(usize),
+}
+
+impl Imbalance {
+    /// The byte it is about.
+    pub fn at(&self) -> usize {
+        match self {
+            Self::Unclosed(unclosed) => unclosed.open,
+            Self::Stray(at) => *at,
+        }
+    }
+}
+
+/// The first thing that is wrong with the brackets and quotes of a text.
+pub(super) fn imbalance(text: &str) -> Option<Imbalance> {
     let mut scan = Scan { text, at: 0, open: Vec::new(), heredoc: None };
     while scan.at < text.len() {
         let stop = match scan.open.last() {
@@ -43,7 +62,7 @@ pub(super) fn unclosed(text: &str) -> Option<Unclosed> {
             return stop;
         }
     }
-    scan.open.last().map(|(open, what)| scan.report(*open, *what, None))
+    scan.open.last().map(|(open, what)| Imbalance::Unclosed(scan.report(*open, *what, None)))
 }
 
 struct Scan<'t> {
@@ -81,7 +100,7 @@ impl<'t> Scan<'t> {
         }
     }
 
-    fn in_code(&mut self) -> Option<Unclosed> {
+    fn in_code(&mut self) -> Option<Imbalance> {
         let rest = self.rest();
         let next = rest.chars().next()?;
         match next {
@@ -105,16 +124,12 @@ impl<'t> Scan<'t> {
         self.step(bytes);
     }
 
-    fn close(&mut self, closer: char) -> Option<Unclosed> {
-        // One that closes nothing is left to the parser, which points at it.
-        let Some((open, what)) = self.open.last().copied() else {
-            self.step(1);
-            return None;
-        };
+    fn close(&mut self, closer: char) -> Option<Imbalance> {
+        let Some((open, what)) = self.open.last().copied() else { return Some(Imbalance::Stray(self.at)) };
         match what {
             Open::Bracket(wanted) if wanted == closer => {}
             Open::Template if closer == '}' => {}
-            what => return Some(self.report(open, what, Some(self.at))),
+            what => return Some(Imbalance::Unclosed(self.report(open, what, Some(self.at)))),
         }
         self.open.pop();
         self.step(1);
@@ -131,7 +146,7 @@ impl<'t> Scan<'t> {
         self.step(rest.len() - after.len() + word.len());
     }
 
-    fn in_string(&mut self) -> Option<Unclosed> {
+    fn in_string(&mut self) -> Option<Imbalance> {
         let rest = self.rest();
         match rest.chars().next()? {
             '\n' => return self.end_in_string(),
@@ -149,14 +164,14 @@ impl<'t> Scan<'t> {
     }
 
     /// A line that ends in a string. Where the string is inside `${`, it is more likely the end of the one around it.
-    fn end_in_string(&self) -> Option<Unclosed> {
+    fn end_in_string(&self) -> Option<Imbalance> {
         let around = self.open.len().checked_sub(2).and_then(|at| self.open.get(at));
         let template = around.filter(|(_, what)| *what == Open::Template);
         let (open, what) = template.or(self.open.last())?;
-        Some(self.report(*open, *what, None))
+        Some(Imbalance::Unclosed(self.report(*open, *what, None)))
     }
 
-    fn in_heredoc(&mut self, word: &str) -> Option<Unclosed> {
+    fn in_heredoc(&mut self, word: &str) -> Option<Imbalance> {
         let rest = self.rest();
         let line_begins = self.text.get(..self.at).is_some_and(|before| before.ends_with('\n'));
         if line_begins && rest.lines().next().is_some_and(|line| line.trim() == word) {
@@ -194,14 +209,18 @@ mod tests {
             "a = 1 < 2",
             "é = \"é",
         ] {
-            let found = unclosed(text);
+            let found = imbalance(text);
             assert_eq!(found.is_some(), text.starts_with('é'), "{text}: {found:?}");
         }
     }
 
     #[test]
     fn the_one_that_is_open() {
-        let at = |text: &str| unclosed(text).map(|found| (found.open, found.closer, found.instead));
+        let at = |text: &str| match imbalance(text) {
+            Some(Imbalance::Unclosed(found)) => Some((found.open, found.closer, found.instead)),
+            _ => None,
+        };
+        assert_eq!(imbalance("a {\n}\n}\n"), Some(Imbalance::Stray(6)));
         assert_eq!(at("a {\n  b = [1\n}\n"), Some((10, "]".to_owned(), Some(13))));
         assert_eq!(at("a {\nb {\n}\n"), Some((2, "}".to_owned(), None)));
         assert_eq!(at("a = <<X\nb\n"), Some((4, "X".to_owned(), None)));

@@ -147,6 +147,10 @@ impl Body {
                             .with_help(format!("write `{name} = {value}`")),
                     );
                 }
+                None if *block.name == *"dynamic" => complaints.push(
+                    Diagnostic::error(block.name_span, "`dynamic` blocks are not supported yet", "not supported yet")
+                        .with_help("write the blocks out"),
+                ),
                 None => complaints.push(stranger(what, "block", &block.name, block.name_span, attributes)),
             }
         }

@@ -17,13 +17,18 @@ mod fields;
 mod health;
 mod labels;
 mod load;
+mod mask;
 mod parse;
 mod read_blocks;
 mod read_resource;
 mod schemas;
 mod syntax;
+mod syntax_error;
+#[cfg(test)]
+mod tests;
 mod validation;
 mod variables;
+mod version;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;

@@ -14,11 +14,11 @@ use super::blocks::{
 use super::body::{Body, BodyBlock, key_text, span};
 use super::fields::{Fields, no_labels};
 use super::read_resource::condition;
-use super::{constant, labels};
-use crate::diagnostic::{Diagnostic, did_you_mean};
+use super::{constant, labels, version};
+use crate::diagnostic::{Diagnostic, Span, did_you_mean};
 use crate::lang::{self, Expression};
 
-/// Names that `--env` cannot have, because folders are called so.
+/// The longest name of an environment, which is also a folder's name.
 const MAX_ENVIRONMENT_NAME: usize = 64;
 
 /// Reads a `deployctl` block.
@@ -28,9 +28,9 @@ pub(super) fn settings(block: BodyBlock, complaints: &mut Vec<Diagnostic>) -> Se
     let span = fields.span();
     let mut required_version = None;
     if let Some((text, place)) = fields.text("required_version") {
-        match semver::VersionReq::parse(&text) {
-            Ok(requirement) => required_version = Some((requirement, place)),
-            Err(_) => fields.complain(
+        match version::requirement(&text) {
+            Some(requirement) => required_version = Some((requirement, place)),
+            None => fields.complain(
                 Diagnostic::error(place, "`required_version` is not a version requirement", "cannot be read")
                     .with_help("write for example `\">= 0.1\"` or `\">= 0.1, < 2.0\"`"),
             ),
@@ -99,7 +99,9 @@ pub(super) fn variable(block: BodyBlock, complaints: &mut Vec<Diagnostic>) -> Op
             Err(found) => complaints.extend(found),
         }
     }
-    let default = default_expression.and_then(|expression| default_of(&expression, &ty, &name.text, complaints));
+    let default = default_expression.and_then(|expression| {
+        default_of(&expression, &ty, &name.text, if sensitive { Some(span) } else { None }, complaints)
+    });
     if !nullable && default.as_ref().is_some_and(deployctl_sdk::Value::is_null) {
         let message = format!("the default of `{}` is null, but it is not nullable", name.text);
         complaints.push(Diagnostic::error(span, message, "`nullable = false` here").with_help("leave the default out"));
@@ -112,6 +114,7 @@ fn default_of(
     expression: &Expression,
     ty: &Type,
     name: &str,
+    instead: Option<Span>,
     complaints: &mut Vec<Diagnostic>,
 ) -> Option<deployctl_sdk::Value> {
     match constant::evaluate(expression) {
@@ -119,7 +122,9 @@ fn default_of(
             Ok(value) => Some(value),
             Err(mismatch) => {
                 let message = format!("the default of `{name}` does not fit its type: {mismatch}");
-                complaints.push(Diagnostic::error(expression.span(), message, format!("the type is `{ty}`")));
+                // A complaint shows the text it points at, which is not to be seen of what is sensitive.
+                let place = instead.unwrap_or_else(|| expression.span_inside(&mismatch.path));
+                complaints.push(Diagnostic::error(place, message, format!("the type is `{ty}`")));
                 None
             }
         },

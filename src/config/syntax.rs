@@ -1,18 +1,28 @@
 //! Texts to bodies: one parse of each file, its tree taken apart without cloning. Knows no block by name.
 
 use std::collections::HashSet;
+use std::ops::Range;
 use std::sync::Arc;
 
 use hcl_edit::Span as _;
+use hcl_edit::expr::Traversal;
 use hcl_edit::structure::{Block, Body as TreeBody, Structure};
+use hcl_edit::visit_mut::{VisitMut, visit_traversal_mut};
 
 use super::body::{Body, BodyAttribute, BodyBlock, Label, span};
-use super::brackets;
+use super::syntax_error::syntax_error;
 use crate::diagnostic::{Diagnostic, FileId, SourceMap, Span};
 use crate::lang::{self, Expression};
 
 /// From how many bytes on a second thread is worth starting.
 const WORTH_A_THREAD: usize = 1 << 20;
+
+/// How long the parts are that a large text is parsed in. The parser's tree is many times as large as its text, and of each
+/// part only what is needed stays.
+const PART: usize = 256 << 10;
+
+/// The most parts of one text, because each costs a look at what stands before it.
+const MOST_PARTS: usize = 16;
 
 /// The largest file that spans can point into.
 const LARGEST_FILE: usize = u32::MAX as usize - 1;
@@ -84,20 +94,58 @@ pub(super) fn add(
     }
 }
 
+/// A part of a text that can be parsed by itself.
+struct Part {
+    /// Which of the texts.
+    text: usize,
+    range: Range<usize>,
+}
+
 fn parse_all(texts: &[(FileId, Arc<str>)]) -> Vec<Result<Body, Diagnostic>> {
-    let total: usize = texts.iter().map(|(_, text)| text.len()).sum();
-    if total < WORTH_A_THREAD || texts.len() < 2 {
-        return parse_some(texts);
+    let ranges = texts
+        .iter()
+        .enumerate()
+        .flat_map(|(text, (_, whole))| parts(whole).into_iter().map(move |range| Part { text, range }));
+    let ranges: Vec<Part> = ranges.collect();
+    let parsed = on_two_threads(texts, &ranges);
+    let mut bodies: Vec<Option<Body>> = Vec::new();
+    bodies.resize_with(texts.len(), || None);
+    let mut failed = vec![false; texts.len()];
+    for (part, body) in ranges.iter().zip(parsed) {
+        match (bodies.get_mut(part.text), failed.get_mut(part.text), body) {
+            (Some(Some(whole)), _, Some(body)) => {
+                whole.attributes.extend(body.attributes);
+                whole.blocks.extend(body.blocks);
+            }
+            (Some(none), _, Some(body)) => *none = Some(body),
+            (_, Some(failed), _) => *failed = true,
+            _ => {}
+        }
+    }
+    let mut names = Names::default();
+    let all = texts.iter().zip(bodies).zip(failed);
+    // What fails in parts is parsed once more as a whole, for the right complaint.
+    all.map(|(((file, text), body), failed)| match body {
+        Some(body) if !failed => Ok(body),
+        _ => parse(*file, text, &mut names),
+    })
+    .collect()
+}
+
+fn on_two_threads(texts: &[(FileId, Arc<str>)], parts: &[Part]) -> Vec<Option<Body>> {
+    let total: usize = parts.iter().map(|part| part.range.len()).sum();
+    if total < WORTH_A_THREAD || parts.len() < 2 {
+        return parse_parts(texts, parts);
     }
     let mut half = 0;
-    let first = texts.partition_point(|(_, text)| {
-        half += text.len();
+    let first = parts.partition_point(|part| {
+        half += part.range.len();
         half <= total / 2
     });
-    let (first, second) = texts.split_at(first.clamp(1, texts.len() - 1));
+    let (first, second) = parts.split_at(first.clamp(1, parts.len() - 1));
     std::thread::scope(|scope| {
-        let beside = scope.spawn(|| parse_some(second));
-        let mut parsed = parse_some(first);
+        let beside = scope.spawn(|| parse_parts(texts, second));
+        let mut parsed = parse_parts(texts, first);
         match beside.join() {
             Ok(rest) => parsed.extend(rest),
             Err(panic) => std::panic::resume_unwind(panic),
@@ -106,15 +154,64 @@ fn parse_all(texts: &[(FileId, Arc<str>)]) -> Vec<Result<Body, Diagnostic>> {
     })
 }
 
-fn parse_some(texts: &[(FileId, Arc<str>)]) -> Vec<Result<Body, Diagnostic>> {
+fn parse_parts(texts: &[(FileId, Arc<str>)], parts: &[Part]) -> Vec<Option<Body>> {
     let mut names = Names::default();
-    texts.iter().map(|(file, text)| parse(*file, text, &mut names)).collect()
+    let parse = |part: &Part| {
+        let (file, text) = texts.get(part.text)?;
+        parse_part(*file, text, &part.range, &mut names)
+    };
+    parts.iter().map(parse).collect()
+}
+
+/// Cuts a large text after blocks that end at the beginning of a line. A cut in the wrong place, inside a heredoc or a
+/// comment, leaves a part that does not parse, and never one that means something else.
+fn parts(text: &str) -> Vec<Range<usize>> {
+    let length = (text.len() / MOST_PARTS).max(PART);
+    let mut parts = Vec::new();
+    let mut start = 0;
+    while text.len() - start > 2 * length {
+        let Some(end) = block_end(text, start + length) else { break };
+        parts.push(start..end);
+        start = end;
+    }
+    parts.push(start..text.len());
+    parts
+}
+
+/// The end of the first line from a place on that is a closing brace and nothing else.
+fn block_end(text: &str, from: usize) -> Option<usize> {
+    let from = text.floor_char_boundary(from);
+    let found = text.get(from..)?.match_indices("\n}").find_map(|(at, _)| {
+        let rest = text.get(from + at + 2..)?;
+        let end = if rest.starts_with("\r\n") { 2 } else { 1 };
+        rest.trim_start_matches('\r').starts_with('\n').then_some(from + at + 2 + end)
+    });
+    found.filter(|end| *end < text.len())
+}
+
+/// Parses a part of a text; a comment as long as what stands before it makes its spans count from the text's start.
+fn parse_part(file: FileId, text: &str, range: &Range<usize>, names: &mut Names) -> Option<Body> {
+    if *range == (0..text.len()) {
+        return parse(file, text, names).ok();
+    }
+    lang::nesting::nesting_limit_check(text.get(range.clone())?).ok()?;
+    let mut padded = String::with_capacity(range.end);
+    if range.start > 0 {
+        padded.push('#');
+        padded += &" ".repeat(range.start.checked_sub(2)?);
+        padded.push('\n');
+    }
+    padded.push_str(text.get(range.clone())?);
+    let tree = hcl_edit::parser::parse_body(&padded).ok()?;
+    drop(padded);
+    Some(take_apart(file, tree, span(file, Some(0..0)), names))
 }
 
 /// Parses one text.
 pub(super) fn parse(file: FileId, text: &str, names: &mut Names) -> Result<Body, Diagnostic> {
     lang::nesting::nesting_limit_check(text).map_err(|at| lang::nesting::too_deep(file, at))?;
-    let tree = hcl_edit::parser::parse_body(text).map_err(|error| syntax_error(file, text, &error))?;
+    let mut tree = hcl_edit::parser::parse_body(text).map_err(|error| syntax_error(file, text, &error))?;
+    lang::mend_heredocs(text, &mut tree);
     Ok(take_apart(file, tree, span(file, Some(0..0)), names))
 }
 
@@ -139,17 +236,30 @@ fn take_apart(file: FileId, tree: TreeBody, header: Span, names: &mut Names) -> 
     let mut body = Body::empty(header);
     for structure in tree {
         match structure {
-            Structure::Attribute(attribute) => body.attributes.push(BodyAttribute {
-                name: names.share(attribute.key.as_str()),
-                name_span: span(file, attribute.key.span()),
-                value: Expression::new(file, attribute.value),
-            }),
+            Structure::Attribute(mut attribute) => {
+                Shrink.visit_expr_mut(&mut attribute.value);
+                body.attributes.push(BodyAttribute {
+                    name: names.share(attribute.key.as_str()),
+                    name_span: span(file, attribute.key.span()),
+                    value: Expression::new(file, attribute.value),
+                });
+            }
             Structure::Block(block) => body.blocks.push(take_block_apart(file, block, names)),
         }
     }
     body.attributes.shrink_to_fit();
     body.blocks.shrink_to_fit();
     body
+}
+
+/// Gives back the room that the parser left for more: half of the memory of a configuration that is mostly references.
+struct Shrink;
+
+impl VisitMut for Shrink {
+    fn visit_traversal_mut(&mut self, traversal: &mut Traversal) {
+        traversal.operators.shrink_to_fit();
+        visit_traversal_mut(self, traversal);
+    }
 }
 
 fn take_block_apart(file: FileId, block: Block, names: &mut Names) -> BodyBlock {
@@ -165,20 +275,5 @@ fn take_block_apart(file: FileId, block: Block, names: &mut Names) -> BodyBlock 
         name_span,
         labels,
         body: take_apart(file, block.body, Span { end, ..name_span }, names),
-    }
-}
-
-/// What the parser has against a text: the bracket that is never closed, where that is the cause.
-fn syntax_error(file: FileId, text: &str, error: &hcl_edit::parser::Error) -> Diagnostic {
-    let cause = brackets::unclosed(text).filter(|cause| cause.open <= error.location().offset());
-    let Some(cause) = cause else { return lang::syntax_error(file, text, error) };
-    let place = span(file, Some(cause.open..cause.open + cause.opener.len()));
-    let message = format!("`{}` is never closed", cause.opener);
-    let complaint = Diagnostic::error(place, message, format!("`{}` is missing for this", cause.closer));
-    match cause.instead {
-        Some(at) => {
-            complaint.with_label(span(file, Some(at..at + 1)), format!("`{}` was due before this", cause.closer))
-        }
-        None => complaint,
     }
 }

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use deployctl_sdk::{Files, Type, Value};
 
 use super::blocks::Variable;
+use super::body::Body;
 use super::constant::{self, Constants};
-use super::{Configuration, syntax, validation};
+use super::{Configuration, mask, syntax, validation};
 use crate::diagnostic::{Diagnostic, SourceMap, Span, did_you_mean};
 use crate::error::{Error, Result};
 use crate::lang::{self, Expression, Outside};
@@ -74,6 +75,7 @@ pub fn resolve_variables(
         sources: (*config.sources).clone(),
         given: BTreeMap::new(),
         complaints: Vec::new(),
+        unreadable: false,
     };
     resolver.collect(inputs, files)?;
     let values = resolver.settle();
@@ -109,6 +111,8 @@ struct Resolver<'c> {
     sources: SourceMap,
     given: BTreeMap<Arc<str>, Given>,
     complaints: Vec<Diagnostic>,
+    /// Whether a file could not be read, so that what it sets only seems to be missing.
+    unreadable: bool,
 }
 
 impl Resolver<'_> {
@@ -139,18 +143,28 @@ impl Resolver<'_> {
     }
 
     fn collect_file(&mut self, path: &Path, files: &dyn Files) -> Result<()> {
-        let bytes = files.read(path).map_err(|error| Error::failed(format!("cannot read the variables: {error}")))?;
+        let bytes = files.read(path).map_err(|error| {
+            Error::usage(format!("cannot read the file of variables {error}"))
+                .with_hint("relative paths begin at the configuration's folder")
+        })?;
         let shown = path.display().to_string();
-        let Some((file, text)) = syntax::add(&mut self.sources, &shown, bytes.to_vec(), &mut self.complaints) else {
+        let mut unmasked = self.sources.clone();
+        let Some((file, text)) = syntax::add(&mut unmasked, &shown, bytes.to_vec(), &mut self.complaints) else {
+            self.sources.add(shown, "");
+            self.unreadable = true;
             return Ok(());
         };
         let body = match syntax::parse(file, &text, &mut syntax::Names::default()) {
             Ok(body) => body,
             Err(complaint) => {
+                let secrets = self.config.variables.values().any(|variable| variable.sensitive);
+                self.sources.add(shown, if secrets { mask::structure(&text) } else { text.to_string() });
                 self.complaints.push(complaint);
+                self.unreadable = true;
                 return Ok(());
             }
         };
+        self.sources.add(shown, self.masked(&text, &body));
         for block in &body.blocks {
             let message = format!("a file of variables holds only `name = value`, not a block `{}`", block.name);
             self.complaints.push(Diagnostic::error(block.name_span, message, "a block"));
@@ -159,6 +173,13 @@ impl Resolver<'_> {
             self.assign(&attribute.name, attribute.name_span, attribute.value);
         }
         Ok(())
+    }
+
+    /// The text of a file of variables without the values of those that must not be shown.
+    fn masked(&self, text: &str, body: &Body) -> String {
+        let sensitive = |name: &str| self.config.variables.get(name).is_none_or(|variable| variable.sensitive);
+        let secret = body.attributes.iter().filter(|attribute| sensitive(&attribute.name));
+        mask::ranges(text, &secret.map(|attribute| attribute.value.span()).collect::<Vec<_>>())
     }
 
     fn assign(&mut self, name: &str, span: Span, value: Expression) {
@@ -192,7 +213,9 @@ impl Resolver<'_> {
                 None => missing.push(variable),
             }
         }
-        self.complaints.extend(missing_variables(&missing));
+        if !self.unreadable {
+            self.complaints.extend(missing_variables(&missing));
+        }
         values
     }
 
@@ -209,6 +232,9 @@ impl Resolver<'_> {
         let value = lang::evaluate(expression, &Constants(self.outside))?;
         variable.ty.convert(&value).map_err(|mismatch| {
             let message = format!("wrong type for the variable `{}`: {mismatch}", variable.name);
+            if variable.sensitive {
+                return vec![Diagnostic::error(variable.span, message, format!("declared as `{}` here", variable.ty))];
+            }
             let place = expression.span_inside(&mismatch.path);
             vec![
                 Diagnostic::error(place, message, format!("this is {}", mismatch.found))
@@ -251,12 +277,12 @@ impl Resolver<'_> {
 
 /// The complaint about a value for a variable that is not declared.
 pub(super) fn unknown_variable(config: &Configuration, name: &str, span: Span) -> Diagnostic {
-    let label = match did_you_mean(name, config.variables.keys().map(|name| &**name)) {
-        Some(close) => format!("did you mean `{close}`?"),
-        None => "no such variable".to_owned(),
-    };
-    Diagnostic::error(span, format!("there is no variable `{name}`"), label)
-        .with_help(format!("declare it with `variable \"{name}\" {{ … }}`, or leave this out"))
+    let message = format!("there is no variable `{name}`");
+    match did_you_mean(name, config.variables.keys().map(|name| &**name)) {
+        Some(close) => Diagnostic::error(span, message, format!("did you mean `{close}`?")),
+        None => Diagnostic::error(span, message, "not declared")
+            .with_help(format!("declare it with `variable \"{name}\" {{ … }}`, or leave this out")),
+    }
 }
 
 fn missing_variables(missing: &[&Variable]) -> Option<Diagnostic> {

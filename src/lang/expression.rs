@@ -5,6 +5,7 @@ use hcl_edit::Span as _;
 use hcl_edit::expr::Expression as Tree;
 use hcl_edit::parser;
 
+use super::heredoc::mend_expression;
 use super::nesting;
 use crate::diagnostic::{Diagnostic, FileId, Span};
 
@@ -64,7 +65,8 @@ pub fn parse_expression(file: FileId, text: &str) -> Result<Expression, Vec<Diag
     if let Err(at) = nesting::nesting_limit_check(text) {
         return Err(vec![nesting::too_deep(file, at)]);
     }
-    let tree = parser::parse_expr(text).map_err(|error| vec![syntax_error(file, text, &error)])?;
+    let mut tree = parser::parse_expr(text).map_err(|error| vec![syntax_error(file, text, &error)])?;
+    mend_expression(text, &mut tree);
     Ok(Expression::new(file, tree))
 }
 
@@ -72,6 +74,9 @@ pub fn parse_expression(file: FileId, text: &str) -> Result<Expression, Vec<Diag
 pub fn syntax_error(file: FileId, text: &str, error: &parser::Error) -> Diagnostic {
     let at = text.floor_char_boundary(error.location().offset().min(text.len()));
     let rest = text.get(at..).unwrap_or_default();
+    // The parser points at the blank before what it cannot read.
+    let blank = rest.len() - rest.trim_start_matches([' ', '\t']).len();
+    let (at, rest) = (at + blank, rest.get(blank..).unwrap_or_default());
     let next = rest.chars().next();
     let span = span_of(file, Some(at..at + next.map_or(0, char::len_utf8)));
     let found = match next {

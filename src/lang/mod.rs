@@ -11,16 +11,24 @@
 mod evaluate;
 mod expression;
 mod functions;
+mod heredoc;
 
+pub mod layout;
 mod limits;
 pub mod nesting;
 mod references;
 mod scope;
 mod type_expression;
 
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;
+
 pub use evaluate::evaluate;
 pub use expression::{Expression, parse_expression, syntax_error};
 pub use functions::{FunctionDoc, functions};
+pub use heredoc::mend_heredocs;
 pub use references::{Reference, StaticStep, references};
 pub use scope::{Outside, Scope, Step, Unresolved};
 pub use type_expression::parse_type;

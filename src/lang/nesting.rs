@@ -2,7 +2,8 @@
 //!
 //! `hcl-edit` descends once per nested bracket, block, template, unary operator and conditional. It has limits of its own
 //! (64 levels, 128 chained operators), but how it keeps them is its business; this scan keeps ten thousand levels away from
-//! it whatever it does. What passes here is parsed within 2 MiB of stack, tests included (see `tests`).
+//! it whatever it does. What passes here is parsed and evaluated within 2 MiB of stack, unoptimised builds included; a thread
+//! that reads configuration needs that much.
 
 use crate::diagnostic::{Diagnostic, FileId};
 
@@ -260,5 +261,79 @@ impl<'t> Scan<'t> {
             self.at += 1;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Texts that nest `depth` times, each in another way.
+    fn nested(depth: usize) -> Vec<String> {
+        let around = |open: &str, inner: &str, close: &str| {
+            format!("a = {}{inner}{}\n", open.repeat(depth), close.repeat(depth))
+        };
+        vec![
+            around("(", "1", ")"),
+            around("[", "", "]"),
+            around("{ a = ", "1", "}"),
+            around("f(", "1", ")"),
+            around("\"${", "1", "}\""),
+            around("!", "true", ""),
+            around("-", "x", ""),
+            around("x[", "0", "]"),
+            around("x ? 1 : ", "2", ""),
+            around("x ? ", "1", " : 2"),
+            around("[for x in y : ", "x", "]"),
+            format!("{}{}", "b {\n".repeat(depth), "}\n".repeat(depth)),
+            format!("a = \"{}x{}\"\n", "%{ if x }".repeat(depth), "%{ endif }".repeat(depth)),
+            format!("a = <<E\n{}\n{}E\n", "${ f(<<E\n".repeat(depth), "\nE\n) }\n".repeat(depth)),
+        ]
+    }
+
+    #[test]
+    fn ten_thousand_levels_are_refused() {
+        for text in nested(10_000) {
+            assert!(nesting_limit_check(&text).is_err(), "{}", &text[..60]);
+        }
+        assert!(template_limit_check(&"%{ if x }".repeat(1_000)).is_err());
+    }
+
+    #[test]
+    fn brackets_in_text_and_comments_do_not_count() {
+        let many = "([{".repeat(1_000);
+        for text in [
+            format!("# {many}\na = 1\n"),
+            format!("a = 1 // {many}\n"),
+            format!("/* {many} */\n"),
+            format!("a = \"{many} $${{ \\\" %%{{ \"\n"),
+            format!("a = <<-E\n  {many}\n  E\nb = 1\n"),
+            "a = x ? 1 : 2\n".repeat(1_000),
+            format!("a = [{}]\n", "x ? 1 : 2, ".repeat(1_000)),
+            "a = !b\n".repeat(1_000),
+        ] {
+            assert_eq!(nesting_limit_check(&text), Ok(()), "{}", &text[..40]);
+        }
+    }
+
+    /// What the scan lets through, the parser and the evaluator survive on the smallest stack a thread usually has.
+    #[test]
+    fn what_passes_is_safe_on_two_megabytes_of_stack() {
+        let work = || {
+            let chain = format!("a = {}1\n", "1 + ".repeat(120));
+            let mixed = format!("a = {}1{}\n", "(1 + f([{ x = -".repeat(16), " }]))".repeat(16));
+            for text in [59, 60, 240].into_iter().flat_map(nested).chain([chain, mixed]) {
+                if nesting_limit_check(&text).is_ok()
+                    && let Ok(body) = hcl_edit::parser::parse_body(&text)
+                {
+                    for attribute in body.attributes() {
+                        let expr = crate::lang::Expression::new(FileId(0), attribute.value.clone());
+                        let _ = crate::lang::evaluate(&expr, &crate::lang::tests::World::new());
+                        let _ = crate::lang::references(&expr);
+                    }
+                }
+            }
+        };
+        std::thread::Builder::new().stack_size(2 << 20).spawn(work).unwrap().join().unwrap();
     }
 }

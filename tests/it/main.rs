@@ -5,3 +5,5 @@
 
 mod cli;
 mod context;
+mod fuzz;
+mod generated;

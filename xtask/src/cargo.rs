@@ -27,6 +27,24 @@ pub fn run(command: &mut Command) -> Result<(), Failure> {
     if status.success() { Ok(()) } else { Err(format!("`{}` failed ({status})", shown(command))) }
 }
 
+/// Builds a program with the `dev` profile and answers where it is.
+pub fn build(package: &str, program: &str) -> Result<PathBuf, Failure> {
+    let mut command = command(["build", "--locked", "--package", package, "--bin", program])?;
+    // The messages name the file that was made, whatever target folder is configured; complaints still go to the terminal.
+    command.args(["--message-format", "json-render-diagnostics"]).stdin(Stdio::null()).stderr(Stdio::inherit());
+    let built = command.output().map_err(|error| format!("cannot run {}: {error}", shown(&command)))?;
+    if !built.status.success() {
+        return Err(format!("`{}` failed ({})", shown(&command), built.status));
+    }
+    let messages = String::from_utf8_lossy(&built.stdout);
+    let executable =
+        messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok()).find_map(|message| {
+            let is_it = message.get("target")?.get("name")?.as_str()? == program;
+            message.get("executable")?.as_str().filter(|_| is_it).map(PathBuf::from)
+        });
+    executable.ok_or_else(|| format!("`{}` did not say where it put {program}", shown(&command)))
+}
+
 /// The command as it could be typed.
 pub fn shown(command: &Command) -> String {
     let program = Path::new(command.get_program()).file_name().unwrap_or(command.get_program());

@@ -2,10 +2,12 @@
 //!
 //! It runs the real programs and never links them, so that it is built quickly and works while they do not compile.
 
-mod bench;
 mod cargo;
+mod docs;
 mod output;
+mod quickstart;
 mod test;
+mod web;
 
 use std::process::ExitCode;
 
@@ -23,16 +25,19 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Chore {
-    /// Measure deployctl, beside Terraform and OpenTofu where they are installed
-    Bench(bench::Arguments),
+    /// Build deployctl and an example application, and show on this machine what it does with it
+    Quickstart(quickstart::Arguments),
     /// Run all tests of the workspace
     Test(test::Arguments),
+    /// Write the parts of docs/ that are made from the program itself
+    Docs(docs::Arguments),
 }
 
 fn main() -> ExitCode {
     let ended = match Arguments::parse().chore {
-        Chore::Bench(arguments) => bench::run(&arguments),
+        Chore::Quickstart(arguments) => quickstart::run(&arguments),
         Chore::Test(arguments) => test::run(&arguments),
+        Chore::Docs(arguments) => docs::run(&arguments),
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,

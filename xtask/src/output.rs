@@ -4,12 +4,12 @@
 
 use std::io::{self, Write as _};
 
+/// A line of the result.
+pub fn result(line: &str) {
+    let _ = writeln!(io::stdout(), "{line}");
+}
+
 /// A line on what is being done or what went wrong.
 pub fn note(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
-}
-
-/// What a chore was run for.
-pub fn result(text: &str) {
-    let _ = io::stdout().write_all(text.as_bytes());
 }

@@ -1,5 +1,6 @@
 //! Reading settled configurations and putting attribute maps together, for all types of this provider alike.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use deployctl_sdk::{AttrPath, ErrorKind, Map, ProviderError, ResourceSchema, Value, default_plan};
@@ -97,6 +98,11 @@ pub(crate) fn check_environment(config: &Value, name: &str, problems: &mut Vec<P
             problems.push(ProviderError::invalid(path, format!("the value of {key} holds a NUL character")));
         }
     }
+}
+
+/// A program with a folder in its name starts at the configuration's folder, any other is looked up in `PATH`.
+pub(crate) fn program(name: &str, root: &Path) -> PathBuf {
+    if name.contains('/') { root.join(name) } else { PathBuf::from(name) }
 }
 
 /// An error of the file system, as the contract has it.

@@ -6,12 +6,14 @@
 use std::path::{Path, PathBuf};
 
 use deployctl_sdk::fs::{self, FsResult};
-use deployctl_sdk::{Digest, ResourceId};
+use deployctl_sdk::{Digest, Ownership, ResourceId};
 use serde::{Deserialize, Serialize};
 
 /// What is noted of a file before it is made. Nothing of its content.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Claim {
+    /// Whose it is.
+    pub(crate) mark: Ownership,
     /// Its path, as configured.
     pub(crate) path: String,
     /// The file it is a copy of, as configured.
@@ -31,8 +33,12 @@ fn note(data: &Path, id: ResourceId, path: &str) -> PathBuf {
     folder(data, id).join(format!("{}.json", Digest::of(path.as_bytes()).short()))
 }
 
-/// Writes the note.
-pub(crate) fn make(data: &Path, id: ResourceId, claim: &Claim) -> FsResult<()> {
+/// Writes the note, unless it stands there already.
+pub(crate) fn make(data: &Path, claim: &Claim) -> FsResult<()> {
+    let id = claim.mark.id;
+    if find(data, id, &claim.path)?.as_ref() == Some(claim) {
+        return Ok(());
+    }
     let path = note(data, id, &claim.path);
     fs::create_dir_all(&folder(data, id))?;
     fs::write_atomic(&path, &serde_json::to_vec(claim).unwrap_or_default(), 0o600)
@@ -42,6 +48,25 @@ pub(crate) fn make(data: &Path, id: ResourceId, claim: &Claim) -> FsResult<()> {
 pub(crate) fn find(data: &Path, id: ResourceId, path: &str) -> FsResult<Option<Claim>> {
     let bytes = fs::read_if_there(&note(data, id, path))?;
     Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+}
+
+/// The notes of all files, of any record.
+pub(crate) fn all(data: &Path) -> FsResult<Vec<Claim>> {
+    let mut claims = Vec::new();
+    for record in records(data)? {
+        for note in fs::read_dir(&record)?.iter().filter(|path| path.extension().is_some_and(|kind| kind == "json")) {
+            claims.extend(serde_json::from_slice(&fs::read(note)?).ok());
+        }
+    }
+    Ok(claims)
+}
+
+/// The folders of all records.
+pub(crate) fn records(data: &Path) -> FsResult<Vec<PathBuf>> {
+    match fs::read_dir(&data.join("local")) {
+        Err(error) if error.is_not_found() => Ok(Vec::new()),
+        result => result,
+    }
 }
 
 /// Removes the note, and the record's folder if it is then empty.

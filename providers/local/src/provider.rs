@@ -134,15 +134,9 @@ struct Local {
 #[async_trait]
 impl Connection for Local {
     async fn read(&self, batch: &[ReadRequest<'_>]) -> Vec<Observed> {
-        // The disk may be slow, and there may be thousands: off the scheduler's threads, all in one go.
-        let wanted: Vec<(String, ResourceId, Object)> =
-            batch.iter().map(|request| (request.type_name.to_owned(), request.id, request.recorded.clone())).collect();
-        let place = self.place.clone();
-        let seen = blocking(move || {
-            wanted.iter().map(|(type_name, id, object)| look(&place, type_name, *id, object)).collect()
-        });
-        seen.await.unwrap_or_else(|error: ProviderError| {
-            batch.iter().map(|_| Observed::Unreadable { reason: error.message.clone() }).collect()
+        blocking(|| {
+            let seen = batch.iter().map(|request| look(&self.place, request.type_name, request.id, request.recorded));
+            seen.collect()
         })
     }
 
@@ -158,18 +152,15 @@ impl Connection for Local {
 
     async fn apply(&self, change: &Change, run: &Run) -> Applied {
         match &*change.type_name {
-            file::TYPE => {
-                let (schemas, place) = (self.schemas.clone(), self.place.clone());
-                let (change, files) = (change.clone(), run.files.clone());
-                let prior = change.prior.clone();
-                let schema = move || match change.operation {
-                    Operation::Create => file::create(&place, &schemas.file, &change, &*files),
-                    Operation::Update => file::update(&place, &schemas.file, &change, &*files),
-                    Operation::Delete => file::delete(&place, &change),
-                    Operation::Replace => unsupported(&change),
-                };
-                blocking(schema).await.unwrap_or_else(|error| Applied::failed(prior, error))
-            }
+            file::TYPE => blocking(|| {
+                let (place, schema, files) = (&self.place, &self.schemas.file, &*run.files);
+                match change.operation {
+                    Operation::Create => file::create(place, schema, change, files),
+                    Operation::Update => file::update(place, schema, change, files),
+                    Operation::Replace => file::replace(place, schema, change, files),
+                    Operation::Delete => file::delete(place, change),
+                }
+            }),
             command::TYPE => command::apply(&self.place, &self.schemas.command, change, run).await,
             #[cfg(unix)]
             process::TYPE => process::apply(&self.processes, &self.schemas.process, change, run).await,
@@ -178,8 +169,17 @@ impl Connection for Local {
     }
 
     async fn find(&self, lost: &[Lost]) -> Result<Vec<Found>, ProviderError> {
-        let (schemas, place, lost) = (self.schemas.clone(), self.place.clone(), lost.to_vec());
-        blocking(move || lost.iter().map(|lost| find(&place, &schemas, lost)).collect()).await?
+        blocking(|| lost.iter().map(|lost| find(&self.place, &self.schemas, lost)).collect())
+    }
+
+    async fn find_all(&self, place: &Place) -> Result<Vec<(Ownership, Object)>, ProviderError> {
+        blocking(|| {
+            let mut found = file::find_all(&self.place, &self.schemas.file)?;
+            #[cfg(unix)]
+            found.extend(process::find_all(&self.place, &self.schemas.process)?);
+            found.retain(|(mark, _)| mark.lineage == place.lineage);
+            Ok(found)
+        })
     }
 
     async fn import(&self, type_name: &str, id: &str, mark: &Ownership) -> Result<Object, ProviderError> {
@@ -190,18 +190,21 @@ impl Connection for Local {
         file::import(&self.place, &self.schemas.file, id, mark)
     }
 
-    #[cfg(unix)]
+    #[cfg_attr(not(unix), allow(unused_variables))]
     async fn health(&self, type_name: &str, object: &Object) -> HealthReport {
-        if type_name == process::TYPE { process::health(&self.place, object) } else { HealthReport::Unknown }
+        match type_name {
+            #[cfg(unix)]
+            process::TYPE => process::health(&self.place, object),
+            _ => HealthReport::Unknown,
+        }
     }
 
-    #[cfg(unix)]
     async fn logs(&self, request: LogRequest<'_>) -> Result<(), ProviderError> {
-        if request.type_name != process::TYPE {
-            let message = format!("{} has no logs", request.type_name);
-            return Err(ProviderError::new(ErrorKind::Refused, message));
+        match request.type_name {
+            #[cfg(unix)]
+            process::TYPE => process::logs(&self.place, request).await,
+            other => Err(ProviderError::new(ErrorKind::Refused, format!("{other} has no logs"))),
         }
-        process::logs(&self.place, request).await
     }
 }
 
@@ -226,16 +229,16 @@ fn find(place: &Place, schemas: &Schemas, lost: &Lost) -> Result<Found, Provider
     }
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ProviderError> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|error| ProviderError::new(ErrorKind::Internal, format!("the work was not finished: {error}")))
+/// Does work that waits for the disk. It is done where it stands, so that an operation that is dropped has either done it
+/// or not; where there are other threads, they take over the rest of this one's tasks meanwhile.
+fn blocking<T>(work: impl FnOnce() -> T) -> T {
+    use tokio::runtime::{Handle, RuntimeFlavor};
+    match Handle::try_current().map(|handle| handle.runtime_flavor()) {
+        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
+        _ => work(),
+    }
 }
 
 fn unknown_type(name: &str) -> ProviderError {
     ProviderError::new(ErrorKind::Internal, format!("the local provider has no type `{name}`"))
-}
-
-fn unsupported(change: &Change) -> Applied {
-    let message = format!("{} is not replaced in one operation", change.type_name);
-    Applied::failed(change.prior.clone(), ProviderError::new(ErrorKind::Internal, message))
 }

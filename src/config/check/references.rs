@@ -1,18 +1,21 @@
 //! Whether references lead somewhere.
 
 use deployctl_sdk::ResourceSchema;
-use hcl_edit::expr::Expression as Tree;
+use hcl_edit::Span as _;
+use hcl_edit::expr::{Expression as Tree, FuncCall};
+use hcl_edit::visit::{Visit, visit_func_call};
 
 use super::places::Place;
+use crate::config::body::span;
 use crate::config::{Configuration, ResourceBlock, Schemas};
-use crate::diagnostic::{Diagnostic, Span, did_you_mean};
+use crate::diagnostic::{Diagnostic, FileId, Span, did_you_mean};
 use crate::lang::{self, Expression, Reference, StaticStep};
 
 /// Names that stand for something other than a resource type.
 const ROOTS: [&str; 6] = ["var", "local", "each", "count", "path", "self"];
 
 /// What `path` has.
-const PATHS: [&str; 2] = ["module", "root"];
+const PATHS: [&str; 3] = ["module", "root", "cwd"];
 
 /// Checks the references of expressions in one place.
 pub(super) struct References<'c, 'd> {
@@ -28,6 +31,8 @@ impl References<'_, '_> {
         for reference in lang::references(expression) {
             self.reference(&reference);
         }
+        let mut calls = Calls { file: expression.file, complaints: self.complaints };
+        calls.visit_expr(&expression.tree);
     }
 
     /// Checks a list that takes references to resources alone, as `depends_on` does.
@@ -66,20 +71,29 @@ impl References<'_, '_> {
         match reference.root {
             "var" => {
                 let names = self.config.variables.keys().map(|name| &**name);
-                self.member(reference, "variable", names, "declare it with `variable \"NAME\" { … }`");
+                self.member(reference, "there is no variable", names, |name| {
+                    format!("declare it with `variable \"{name}\" {{ … }}`")
+                });
             }
             "local" => {
                 let names = self.config.locals.keys().map(|name| &**name);
-                self.member(reference, "local", names, "define it in `locals { … }`");
+                let help = |name: &str| format!("define it with `locals {{ {name} = … }}`");
+                self.member(reference, "there is no local", names, help);
             }
-            "path" => self.member(reference, "path", PATHS.into_iter(), "`path.module` is the configuration's folder"),
+            "path" => {
+                let help = |_: &str| "`path.module` is the configuration's folder".to_owned();
+                self.member(reference, "`path` has no", PATHS.into_iter(), help);
+            }
             "each" if !self.place.each => self.misplaced(reference, "`each` stands for an instance of `for_each`"),
             "each" => {
-                let help = "there are `each.key` and `each.value`";
-                self.member(reference, "member of `each`", ["key", "value"].into_iter(), help);
+                let help = |_: &str| "there are `each.key` and `each.value`".to_owned();
+                self.member(reference, "`each` has no", ["key", "value"].into_iter(), help);
             }
             "count" if !self.place.count => self.misplaced(reference, "`count` stands for an instance of `count`"),
-            "count" => self.member(reference, "member of `count`", ["index"].into_iter(), "there is `count.index`"),
+            "count" => {
+                let help = |_: &str| "there is `count.index`".to_owned();
+                self.member(reference, "`count` has no", ["index"].into_iter(), help);
+            }
             "self" => match self.place.own {
                 Some(Some(schema)) => self.attribute(reference, 0, schema),
                 Some(None) => {}
@@ -101,18 +115,18 @@ impl References<'_, '_> {
     fn member<'n>(
         &mut self,
         reference: &Reference<'_>,
-        kind: &str,
+        wrong: &str,
         names: impl Iterator<Item = &'n str> + Clone,
-        help: &str,
+        help: impl Fn(&str) -> String,
     ) {
         match reference.steps.first() {
             Some(StaticStep::Attr(name, span)) => {
                 if !names.clone().any(|known| known == *name) {
-                    let close = did_you_mean(name, names);
-                    let label = close.map_or("not defined".to_owned(), |close| format!("did you mean `{close}`?"));
-                    self.complain(
-                        Diagnostic::error(*span, format!("there is no {kind} `{name}`"), label).with_help(help),
-                    );
+                    let message = format!("{wrong} `{name}`");
+                    self.complain(match did_you_mean(name, names) {
+                        Some(close) => Diagnostic::error(*span, message, format!("did you mean `{close}`?")),
+                        None => Diagnostic::error(*span, message, "not defined").with_help(help(name)),
+                    });
                 }
             }
             Some(StaticStep::Index(Tree::String(_)))
@@ -149,11 +163,13 @@ impl References<'_, '_> {
         };
         let block = self.config.resource(root, name).and_then(|at| self.config.resources.get(at));
         let Some(block) = block else {
-            let close = did_you_mean(name, self.config.names_of(root));
-            let label = close.map_or("not defined".to_owned(), |close| format!("did you mean `{close}`?"));
             let message = format!("there is no resource `{root}.{name}`");
-            let help = format!("define it with `resource \"{root}\" \"{name}\" {{ … }}`");
-            self.complain(Diagnostic::error(*span, message, label).with_help(help));
+            let complaint = match did_you_mean(name, self.config.names_of(root)) {
+                Some(close) => Diagnostic::error(*span, message, format!("did you mean `{close}`?")),
+                None => Diagnostic::error(*span, message, "not defined")
+                    .with_help(format!("define it with `resource \"{root}\" \"{name}\" {{ … }}`")),
+            };
+            self.complain(complaint);
             return;
         };
         if let Some(schema) = known_type {
@@ -216,6 +232,27 @@ impl References<'_, '_> {
             complaint
                 .with_help("a reference begins with `var`, `local`, `each`, `count`, `path`, `self` or a resource type")
         });
+    }
+}
+
+/// Looks for calls of functions that do not exist.
+struct Calls<'d> {
+    file: FileId,
+    complaints: &'d mut Vec<Diagnostic>,
+}
+
+impl Visit for Calls<'_> {
+    fn visit_func_call(&mut self, call: &FuncCall) {
+        let name = call.name.name.as_str();
+        if call.name.namespace.is_empty() && !lang::functions().iter().any(|function| function.name == name) {
+            let place = span(self.file, call.name.name.span());
+            let message = format!("there is no function `{name}`");
+            self.complaints.push(match did_you_mean(name, lang::functions().iter().map(|function| function.name)) {
+                Some(close) => Diagnostic::error(place, message, format!("did you mean `{close}`?")),
+                None => Diagnostic::error(place, message, "unknown function"),
+            });
+        }
+        visit_func_call(self, call);
     }
 }
 

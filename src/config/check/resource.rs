@@ -26,7 +26,7 @@ impl<'c> Checker<'c> {
         self.body(&block.body, &schema.attributes, &block.type_name, &help);
         self.provider_of(block, &provider.name);
         self.ignored(block, schema);
-        if block.lifecycle.create_before_destroy == Some(true) && !schema.create_first {
+        if block.lifecycle.create_before_destroy == Some(true) && !schema.create_first && !schema.hands_over {
             let message = format!("`{}` cannot be created before the old one is deleted", block.type_name);
             self.complaints.push(
                 Diagnostic::error(block.span, message, "`create_before_destroy` is set in this block")

@@ -235,7 +235,8 @@ impl<'e> Evaluator<'e> {
         }
     }
 
-    /// The keys and values of a collection and whether it is sensitive; `None` if it is unknown.
+    /// The keys and values of a collection and whether it is sensitive; `None` if it is unknown. What comes out of a
+    /// sensitive collection is sensitive itself, so that no complaint about a part of it shows it.
     #[expect(clippy::type_complexity, reason = "used in two places, a name would not say more")]
     pub(super) fn entries(
         &mut self,
@@ -247,12 +248,15 @@ impl<'e> Evaluator<'e> {
             Value::Unknown => Ok(None),
             Value::List(items) => {
                 self.charge(items.len() * 2 * ITEM, range)?;
-                let entries = items.iter().enumerate().map(|(at, item)| (Value::from(at as i64), item.clone()));
+                let entries =
+                    items.iter().enumerate().map(|(at, item)| (Value::from(at as i64), item.clone().with_mark(marked)));
                 Ok(Some((entries.collect(), marked)))
             }
             Value::Map(members) => {
                 self.charge(members.len() * 2 * ITEM, range)?;
-                let entries = members.iter().map(|(key, member)| (Value::String(key.clone()), member.clone()));
+                let entries = members.iter().map(|(key, member)| {
+                    (Value::String(key.clone()).with_mark(marked), member.clone().with_mark(marked))
+                });
                 Ok(Some((entries.collect(), marked)))
             }
             other => {

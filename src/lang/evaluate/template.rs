@@ -17,6 +17,8 @@ use crate::lang::scope::{Outside, Scope, Step, Unresolved};
 #[derive(Default)]
 struct Text {
     out: String,
+    /// Whether a trim marker stops at the end of a line, as it does in heredocs and files.
+    by_line: bool,
     sensitive: bool,
     unknown: bool,
     failed: bool,
@@ -24,11 +26,16 @@ struct Text {
 
 impl<'e> Evaluator<'e> {
     /// A template that is one interpolation is the interpolated value itself, of whatever type.
-    pub(super) fn string_template(&mut self, template: &'e Template, range: Option<Range<usize>>) -> Eval {
+    pub(super) fn string_template(
+        &mut self,
+        template: &'e Template,
+        by_line: bool,
+        range: Option<Range<usize>>,
+    ) -> Eval {
         if let Some(Element::Interpolation(only)) = template.as_single_element() {
             return self.eval(&only.expr);
         }
-        let text = self.text(template)?;
+        let text = self.text(template, by_line)?;
         self.charge(text.out.len(), range)?;
         Ok(match text.unknown {
             true => Value::Unknown.with_mark(text.sensitive),
@@ -36,8 +43,8 @@ impl<'e> Evaluator<'e> {
         })
     }
 
-    fn text(&mut self, template: &'e Template) -> Eval<Text> {
-        let mut text = Text::default();
+    fn text(&mut self, template: &'e Template, by_line: bool) -> Eval<Text> {
+        let mut text = Text { by_line, ..Text::default() };
         self.render(template, (false, false), &mut text)?;
         if text.failed { Err(Failed) } else { Ok(text) }
     }
@@ -52,10 +59,10 @@ impl<'e> Evaluator<'e> {
                 Element::Literal(literal) => {
                     let mut literal = literal.value().as_str();
                     if trim_start {
-                        literal = literal.trim_start();
+                        literal = trimmed_start(literal, text.by_line);
                     }
                     if trim_end {
-                        literal = literal.trim_end();
+                        literal = trimmed_end(literal, text.by_line);
                     }
                     self.append(text, literal, element.span())?;
                 }
@@ -150,13 +157,33 @@ impl<'e> Evaluator<'e> {
 
     fn append(&mut self, text: &mut Text, part: &str, range: Option<Range<usize>>) -> Eval<()> {
         // An empty part costs too: a loop over nothing but empty parts must end as well.
-        self.charge(8, range.clone())?;
+        self.charge(limits::ITEM, range.clone())?;
         if text.out.len() + part.len() > limits::MAX_STRING {
             let limit = limits::MAX_STRING >> 20;
             return self.fail(range, format!("the text grows beyond {limit} MiB"), "beyond it here");
         }
         text.out.push_str(part);
         Ok(())
+    }
+}
+
+/// Without white space at the start, up to and with the end of the first line.
+fn trimmed_start(literal: &str, by_line: bool) -> &str {
+    match literal.split_once('\n') {
+        Some((first, rest)) if by_line && first.trim().is_empty() => rest,
+        _ => literal.trim_start(),
+    }
+}
+
+/// Without white space at the end: the indentation before a marker, or the line end it stands behind.
+fn trimmed_end(literal: &str, by_line: bool) -> &str {
+    let body = literal.strip_suffix('\n').unwrap_or(literal);
+    match body.rfind('\n') {
+        Some(at) if by_line => {
+            let last = body.get(at + 1..).unwrap_or_default();
+            literal.get(..at + 1 + last.trim_end().len()).unwrap_or(literal)
+        }
+        _ => literal.trim_end(),
     }
 }
 
@@ -235,7 +262,7 @@ pub(in crate::lang) fn render_file(
     inner.in_template_file = true;
     inner.depth = evaluator.depth;
     inner.made = evaluator.made;
-    let rendered = inner.text(&template);
+    let rendered = inner.text(&template, true);
     let Evaluator { made, seen, diagnostics, .. } = inner;
     evaluator.made = made;
     evaluator.note(seen.sensitive, seen.unknown);

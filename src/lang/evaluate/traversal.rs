@@ -43,12 +43,19 @@ impl<'e> Evaluator<'e> {
     /// A name of the scope: hands the scope all steps that are known, and applies itself what the scope leaves over.
     fn reference(&mut self, root: &str, traversal: &'e Traversal, operators: &'e Operators) -> Eval {
         let mut steps = Vec::with_capacity(operators.len());
+        // An index as it was evaluated, mark and all, for applying it here.
+        let mut keys = Vec::with_capacity(operators.len());
         let mut marked = false;
         for operator in operators {
             match operator.value() {
-                TraversalOperator::GetAttr(name) => steps.push(Step::Attr(name.as_str().into())),
+                TraversalOperator::GetAttr(name) => {
+                    steps.push(Step::Attr(name.as_str().into()));
+                    keys.push(Value::Null);
+                }
                 TraversalOperator::LegacyIndex(index) => {
-                    steps.push(Step::Index(Value::Number(Number::from(*index.value()))));
+                    let key = Value::Number(Number::from(*index.value()));
+                    steps.push(Step::Index(key.clone()));
+                    keys.push(key);
                 }
                 TraversalOperator::Index(expr) => {
                     let index = self.eval(expr)?;
@@ -58,6 +65,7 @@ impl<'e> Evaluator<'e> {
                     }
                     marked |= sensitive;
                     steps.push(Step::Index(plain.clone()));
+                    keys.push(index);
                 }
                 TraversalOperator::AttrSplat(_) | TraversalOperator::FullSplat(_) => break,
             }
@@ -66,13 +74,17 @@ impl<'e> Evaluator<'e> {
             Ok(resolved) => resolved,
             Err(unresolved) => {
                 let range = traversal.span().or_else(|| traversal.expr.span());
+                if marked {
+                    // The scope was given the key in clear, so what it says may show it.
+                    return self.fail(range, format!("`{root}` has nothing under a sensitive key"), "not there");
+                }
                 return self.unresolved(range, unresolved);
             }
         };
-        for (step, operator) in steps.iter().zip(operators).skip(used) {
+        for ((step, key), operator) in steps.iter().zip(&keys).zip(operators).skip(used) {
             value = match step {
                 Step::Attr(name) => self.attribute(value, name, operator.value().span())?,
-                Step::Index(key) => self.index(&value, key, index_range(operator))?,
+                Step::Index(_) => self.index(&value, key, index_range(operator))?,
             };
         }
         let rest = operators.get(steps.len()..).unwrap_or_default();
@@ -116,9 +128,12 @@ impl<'e> Evaluator<'e> {
             Value::Null => Vec::new(),
             Value::List(items) => {
                 self.charge(items.len() * crate::lang::limits::ITEM, None)?;
-                items.iter().map(|item| self.operators(item.clone(), operators)).collect::<Result<_, _>>()?
+                items
+                    .iter()
+                    .map(|item| self.operators(item.clone().with_mark(marked), operators))
+                    .collect::<Result<_, _>>()?
             }
-            other => vec![self.operators(other.clone(), operators)?],
+            _ => vec![self.operators(value.clone(), operators)?],
         };
         Ok(Value::from(items).with_mark(marked))
     }

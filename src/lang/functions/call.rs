@@ -135,6 +135,22 @@ impl<'c> Call<'c, '_> {
         }
     }
 
+    /// Refuses a list or map before it is made, if it would have too many items.
+    pub fn items(&self, count: usize) -> Done<()> {
+        if count > limits::MAX_NODES {
+            let limit = limits::MAX_NODES;
+            return Err(Complaint::whole(format!("the result would have more than {limit} items")));
+        }
+        Ok(())
+    }
+
+    /// All arguments from one on as lists, with room for all of their items.
+    pub fn lists(&self, from: usize) -> Done<Vec<&'c [Value]>> {
+        let lists: Vec<&[Value]> = (from..self.values.len()).map(|at| Ok(&***self.list(at)?)).collect::<Done<_>>()?;
+        self.items(lists.iter().map(|list| list.len()).sum())?;
+        Ok(lists)
+    }
+
     /// Refuses a text before it is made, if it would be too long.
     pub fn room(&self, bytes: usize) -> Done<()> {
         if bytes > limits::MAX_STRING {

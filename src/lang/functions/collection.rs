@@ -7,7 +7,7 @@ use deployctl_sdk::{Map, Number, Value};
 use super::super::evaluate::{equal, plain_text};
 use super::super::limits::{MAX_NODES, MAX_RANGE, sensitive_within};
 use super::call::{Call, Complaint, Done};
-use super::conversion::{count, too_long};
+use super::conversion::count;
 
 pub(super) fn length(call: &mut Call) -> Done {
     match call.value(0) {
@@ -41,17 +41,14 @@ pub(super) fn merge(call: &mut Call) -> Done {
     for at in 0..call.values.len() {
         if !call.value(at).is_null() {
             merged.extend(call.map(at)?.iter().map(|(key, member)| (key.clone(), member.clone())));
+            call.items(merged.len())?;
         }
     }
     Ok(Value::from(merged))
 }
 
 pub(super) fn concat(call: &mut Call) -> Done {
-    let mut all = Vec::new();
-    for at in 0..call.values.len() {
-        all.extend(call.list(at)?.iter().cloned());
-    }
-    Ok(Value::from(all))
+    Ok(Value::from(call.lists(0)?.concat()))
 }
 
 /// Lists within a list become its items. A list that is unknown may be any number of items, so the result is unknown then.
@@ -82,7 +79,7 @@ fn flatten_into(items: &[Value], flat: &mut Vec<Value>, sensitive: &mut bool, un
         }
         // Lists that are shared many times over would flatten into more than there is room for.
         if flat.len() > MAX_NODES {
-            return Err(too_long(MAX_NODES));
+            return Err(Complaint::whole(format!("the list would have more than {MAX_NODES} items")));
         }
     }
     Ok(())
@@ -199,7 +196,7 @@ pub(super) fn range(call: &mut Call) -> Done {
     let mut next = start;
     while if up { next < limit } else { next > limit } {
         if numbers.len() >= MAX_RANGE {
-            return Err(too_long(MAX_RANGE));
+            return Err(Complaint::whole(format!("the list would have more than {MAX_RANGE} items")));
         }
         numbers.push(Value::Number(next.clone()));
         next = next.add(&step).map_err(|error| Complaint::whole(error.to_string()))?;

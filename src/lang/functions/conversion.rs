@@ -96,11 +96,16 @@ pub(super) fn type_of(call: &mut Call) -> Done {
     if let Err(excess) = measure(value) {
         return Err(Complaint::of(0, excess.message(), "this is too much"));
     }
+    // The keys of an object are part of its type, and so are those that are not known yet.
+    let sensitive = value.contains_sensitive();
+    if value.contains_unknown() {
+        call.evaluator.note(sensitive, true);
+        return Ok(Value::Unknown.with_mark(sensitive));
+    }
     let mut out = String::new();
     describe(value, &mut out);
     call.room(out.len())?;
-    // The keys of an object are part of its type.
-    Ok(Value::from(out).with_mark(value.contains_sensitive()))
+    Ok(Value::from(out).with_mark(sensitive))
 }
 
 fn describe(value: &Value, out: &mut String) {
@@ -134,9 +139,4 @@ fn describe(value: &Value, out: &mut String) {
 /// A number as the count of something.
 pub(super) fn count(length: usize) -> Value {
     Value::Number(Number::from(length as u64))
-}
-
-/// The complaint that a list is too long to be made.
-pub(super) fn too_long(limit: usize) -> Complaint {
-    Complaint::whole(format!("the list would have more than {limit} items"))
 }

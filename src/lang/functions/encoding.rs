@@ -21,6 +21,7 @@ pub(super) fn json_encode(call: &mut Call) -> Done {
 
 pub(super) fn json_decode(call: &mut Call) -> Done {
     let text = call.text(0)?;
+    call.items(text.bytes().filter(|byte| *byte == b',').count())?;
     let raw: &RawValue = serde_json::from_str(&text).map_err(|error| not_json(&error))?;
     from_json(raw, 0)
 }

@@ -39,6 +39,7 @@ pub(super) fn format_list(call: &mut Call) -> Done {
     if lengths.any(|other| other != length) {
         return Err(Complaint::whole("all lists must have as many items"));
     }
+    call.items(length)?;
     let mut lines = Vec::new();
     let mut made = 0;
     for at in 0..length {

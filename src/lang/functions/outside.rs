@@ -84,12 +84,8 @@ pub(super) fn format_date(call: &mut Call) -> Done {
     let mut rest = &*pattern;
     while let Some(first) = rest.chars().next() {
         if first == '\'' {
-            let quoted = rest.get(1..).unwrap_or_default();
-            let Some((literal, after)) = quoted.split_once('\'') else {
-                return Err(Complaint::of(0, "a quote `'` is not closed", "in this pattern"));
-            };
-            out.push_str(if literal.is_empty() { "'" } else { literal });
-            rest = after;
+            rest = quoted(rest, &mut out)
+                .ok_or_else(|| Complaint::of(0, "a quote `'` is not closed", "in this pattern"))?;
             continue;
         }
         let end = rest.find(|c| c != first).unwrap_or(rest.len());
@@ -106,6 +102,22 @@ pub(super) fn format_date(call: &mut Call) -> Done {
         rest = after;
     }
     Ok(Value::from(out))
+}
+
+/// Appends the text between quotes, in which two of them stand for one, and answers what follows.
+fn quoted<'t>(text: &'t str, out: &mut String) -> Option<&'t str> {
+    let mut rest = text.strip_prefix('\'')?;
+    loop {
+        let (literal, after) = rest.split_once('\'')?;
+        out.push_str(literal);
+        match after.strip_prefix('\'') {
+            Some(more) => {
+                out.push('\'');
+                rest = more;
+            }
+            None => return Some(after),
+        }
+    }
 }
 
 fn date_part(run: &str, time: &Zoned) -> Option<String> {

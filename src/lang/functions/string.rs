@@ -1,10 +1,13 @@
 //! Text.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use deployctl_sdk::Value;
 use regex::{Captures, Regex};
 
+use super::super::limits::MAX_NODES;
 use super::call::{Call, Complaint, Done};
 
 /// The widest indentation, in spaces.
@@ -95,6 +98,7 @@ pub(super) fn substr(call: &mut Call) -> Done {
 
 pub(super) fn join(call: &mut Call) -> Done {
     let separator = call.text(0)?;
+    call.lists(1)?;
     let mut texts = Vec::new();
     for at in 1..call.values.len() {
         texts.extend(call.texts(at)?);
@@ -106,6 +110,7 @@ pub(super) fn join(call: &mut Call) -> Done {
 
 pub(super) fn split(call: &mut Call) -> Done {
     let (separator, text) = (call.text(0)?, call.text(1)?);
+    call.items(if separator.is_empty() { text.len() } else { text.matches(&*separator).count() + 1 })?;
     if separator.is_empty() {
         return Ok(Value::list(text.chars().map(|c| Value::from(c.to_string()))));
     }
@@ -153,7 +158,10 @@ pub(super) fn regex(call: &mut Call) -> Done {
 pub(super) fn regex_all(call: &mut Call) -> Done {
     let (pattern, text) = (call.text(0)?, call.text(1)?);
     let regex = compile(&pattern, 0)?;
-    Ok(Value::list(regex.captures_iter(&text).map(|captures| captured(&regex, &captures))))
+    let matches: Vec<_> =
+        regex.captures_iter(&text).take(MAX_NODES + 1).map(|captures| captured(&regex, &captures)).collect();
+    call.items(matches.len())?;
+    Ok(Value::from(matches))
 }
 
 /// The whole match, or a list of its groups, or a map of its named groups.
@@ -170,7 +178,29 @@ fn captured(regex: &Regex, captures: &Captures) -> Value {
     }
 }
 
+thread_local! {
+    /// Expressions used lately: one in a `for` would otherwise be compiled for each item.
+    static COMPILED: RefCell<HashMap<String, Regex>> = RefCell::default();
+}
+
+/// The most expressions kept compiled.
+const MAX_COMPILED: usize = 32;
+
 fn compile(pattern: &str, argument: usize) -> Done<Regex> {
+    if let Some(regex) = COMPILED.with_borrow(|compiled| compiled.get(pattern).cloned()) {
+        return Ok(regex);
+    }
+    let regex = compiled(pattern, argument)?;
+    COMPILED.with_borrow_mut(|compiled| {
+        if compiled.len() >= MAX_COMPILED {
+            compiled.clear();
+        }
+        compiled.insert(pattern.to_owned(), regex.clone());
+    });
+    Ok(regex)
+}
+
+fn compiled(pattern: &str, argument: usize) -> Done<Regex> {
     regex::RegexBuilder::new(pattern).size_limit(1 << 20).dfa_size_limit(4 << 20).build().map_err(|error| {
         let reason = match error {
             regex::Error::Syntax(text) => text.lines().last().unwrap_or_default().trim().replace("error: ", ""),

@@ -1,6 +1,6 @@
 //! Runs one command: arguments as they are, output read to its end, and on cancellation nothing left behind.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use super::KEPT;
 use super::tail::Tail;
-use crate::attributes::{refused, revealed_texts, text, texts};
+use crate::attributes::{self as shared, refused, revealed_texts, text, texts};
 use crate::duration;
 
 /// How long a command may take to end after it was asked to.
@@ -57,7 +57,7 @@ pub(crate) async fn run(
         return Err(ProviderError::invalid(AttrPath::of(name), format!("`{name}` does not name a program")));
     };
     let folder = place.root.join(text(attributes, "working_dir").unwrap_or_default());
-    let mut command = Command::new(resolve(program, &place.root));
+    let mut command = Command::new(shared::program(program, &place.root));
     command.args(rest).current_dir(&folder).kill_on_drop(true);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     without_own_variables(&mut command);
@@ -68,11 +68,6 @@ pub(crate) async fn run(
     let stdin = if change.config.is_null() { None } else { text(attributes, "stdin") };
     let limit = duration::at(attributes, &AttrPath::of("timeout"))?;
     watch_over(child, stdin, limit, run).await.map_err(refused)
-}
-
-/// A program with a folder in its name starts at the configuration's folder, wherever the command is run.
-pub(crate) fn resolve(program: &str, root: &Path) -> PathBuf {
-    if program.contains('/') { root.join(program) } else { PathBuf::from(program) }
 }
 
 /// Keeps deployctl's own settings, keys and variables from the programs that it starts.
@@ -100,6 +95,8 @@ async fn watch_over(
     let (ended, has_ended) = watch::channel(false);
     let stdout = tokio::spawn(collect(child.stdout.take(), has_ended.clone()));
     let stderr = tokio::spawn(collect(child.stderr.take(), has_ended));
+    #[cfg(unix)]
+    let guard = Guard::of(&child);
     let waited = tokio::select! {
         status = child.wait() => Ok(status?),
         () = run.cancel.cancelled() => Err(Stopped::Cancelled),
@@ -109,6 +106,8 @@ async fn watch_over(
         Ok(status) => (status, None),
         Err(why) => (end(&mut child).await?, Some(why)),
     };
+    #[cfg(unix)]
+    guard.release();
     let _ = ended.send(true);
     feeding.abort();
     let (stdout, stderr) = (stdout.await.unwrap_or_default(), stderr.await.unwrap_or_default());
@@ -142,6 +141,31 @@ async fn collect(pipe: Option<impl AsyncRead + Unpin>, mut has_ended: watch::Rec
         }
     }
     tail.into_text()
+}
+
+/// Kills a command with all that it started if the operation is dropped in the middle.
+#[cfg(unix)]
+struct Guard(Option<rustix::process::Pid>);
+
+#[cfg(unix)]
+impl Guard {
+    fn of(child: &Child) -> Self {
+        Self(child.id().and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw))
+    }
+
+    /// The command has ended and was reaped: its process id may be another's now.
+    fn release(mut self) {
+        self.0 = None;
+    }
+}
+
+#[cfg(unix)]
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if let Some(group) = self.0 {
+            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        }
+    }
 }
 
 /// Ends the command with all that it started: asks first, and kills what is left after the grace period.

@@ -29,11 +29,12 @@ fn try_create(
 ) -> Result<Object, ProviderError> {
     let wanted = Wanted::of(change, files)?;
     let full = place.root.join(&wanted.path);
-    if disk::is_taken(&full).map_err(refused)? {
+    // What an earlier attempt made, that was interrupted or whose record was lost, is ours: the file and its folders.
+    let earlier = claim::find(&place.data, change.mark.id, &wanted.path).map_err(refused)?;
+    if earlier.is_none() && disk::is_taken(&full).map_err(refused)? {
         return Err(not_ours(&wanted.path, &change.mark));
     }
-    // Folders that an earlier, interrupted attempt made are ours as well.
-    let earlier = claim::find(&place.data, change.mark.id, &wanted.path).map_err(refused)?;
+    let new = earlier.is_none();
     let mut folders = earlier.map(|claim| claim.folders).unwrap_or_default();
     for folder in disk::missing_folders(&full) {
         let folder = below_root(&folder, &place.root);
@@ -41,16 +42,8 @@ fn try_create(
             folders.push(folder);
         }
     }
-    let config = &change.config;
-    let claim = Claim {
-        path: wanted.path.clone(),
-        source: text(config, "source"),
-        sensitive: config.get("content").is_some_and(Value::contains_sensitive),
-        folders: folders.clone(),
-    };
-    claim::make(&place.data, change.mark.id, &claim).map_err(refused)?;
-    let put =
-        disk::make_folders(&full).and_then(|_| disk::put(&full, change.mark.id, &wanted.bytes, wanted.mode, true));
+    claim::make(&place.data, &claim_of(change, &folders)).map_err(refused)?;
+    let put = disk::make_folders(&full).and_then(|_| disk::put(&full, change.mark.id, &wanted.bytes, wanted.mode, new));
     if let Err(error) = put {
         let taken = error.source.kind() == std::io::ErrorKind::AlreadyExists;
         disk::remove_empty_folders(&at_root(place, &folders));
@@ -65,13 +58,39 @@ pub(crate) fn update(place: &Place, schema: &ResourceSchema, change: &Change, fi
     let private = change.prior.as_ref().map(|prior| prior.private.clone()).unwrap_or_default();
     let written = Wanted::of(change, files).and_then(|wanted| {
         let full = place.root.join(&wanted.path);
-        disk::make_folders(&full)
+        let folders = texts(&private, "folders").unwrap_or_default();
+        claim::make(&place.data, &claim_of(change, &folders))
+            .and_then(|()| disk::make_folders(&full))
             .and_then(|_| disk::put(&full, change.mark.id, &wanted.bytes, wanted.mode, false))
             .map_err(refused)
     });
     match written {
         Ok(()) => Applied::done(object(schema, change, private)),
         Err(error) => Applied::failed(change.prior.clone(), error),
+    }
+}
+
+/// Puts the new file in the place of the old one, so that there is one at every moment.
+pub(crate) fn replace(place: &Place, schema: &ResourceSchema, change: &Change, files: &dyn Files) -> Applied {
+    let Some(prior) = &change.prior else { return create(place, schema, change, files) };
+    if text(&prior.attributes, "path") == text(&change.config, "path") {
+        return update(place, schema, change, files);
+    }
+    let created = create(place, schema, change, files);
+    let Some(mut object) = created.object else { return Applied { object: Some(prior.clone()), ..created } };
+    // Folders made for the old file that the new one stands in now are the new one's to remove.
+    let mut folders = texts(&object.private, "folders").unwrap_or_default();
+    let full = place.root.join(text(&change.config, "path").unwrap_or_default());
+    let shared = texts(&prior.private, "folders").unwrap_or_default().into_iter();
+    let mut shared: Vec<String> = shared.filter(|folder| full.starts_with(place.root.join(folder))).collect();
+    shared.append(&mut folders);
+    object.private = observe::private(&shared);
+    let deleted = delete(place, change);
+    Applied {
+        object: Some(object),
+        deposed: deleted.object.into_iter().collect(),
+        error: deleted.error,
+        tainted: false,
     }
 }
 
@@ -134,6 +153,17 @@ fn object(schema: &ResourceSchema, change: &Change, private: Value) -> Object {
     let computed = ["digest", "size"].map(|name| (name, config.get(name).cloned().unwrap_or_default())).to_vec();
     let attributes = settled(schema, config, computed);
     Object { attributes, private, children: Vec::new(), captured: change.captured.clone() }
+}
+
+fn claim_of(change: &Change, folders: &[String]) -> Claim {
+    let config = &change.config;
+    Claim {
+        mark: change.mark.clone(),
+        path: text(config, "path").unwrap_or_default(),
+        source: text(config, "source"),
+        sensitive: config.get("content").is_some_and(Value::contains_sensitive),
+        folders: folders.to_vec(),
+    }
 }
 
 fn not_ours(path: &str, mark: &Ownership) -> ProviderError {

@@ -7,9 +7,10 @@ mod prepare;
 
 use deployctl_sdk::{Attribute, ResourceSchema, Type};
 
-pub(crate) use apply::{create, delete, update};
+pub(crate) use apply::{create, delete, replace, update};
+#[cfg(unix)]
 pub(crate) use disk::{make_folders, missing_folders, remove_empty_folders};
-pub(crate) use observe::{find, import, read};
+pub(crate) use observe::{find, find_all, import, read};
 pub(crate) use prepare::prepare;
 
 /// The type's name.
@@ -26,6 +27,7 @@ pub(crate) fn schema() -> ResourceSchema {
     let mut schema = ResourceSchema::new(TYPE, doc);
     schema.example = EXAMPLE.to_owned();
     schema.host_bound = true;
+    schema.hands_over = true;
     schema.import_id = Some("the file's path, as the configuration will name it".to_owned());
     schema.attributes = vec![
         Attribute::required(

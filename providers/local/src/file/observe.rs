@@ -79,7 +79,8 @@ pub(crate) fn find(place: &Place, schema: &ResourceSchema, lost: &Lost) -> Resul
         Seen::File { bytes, mode } => {
             Ok(Found::Present { object: describe(schema, &claim, &bytes, mode), complete: true })
         }
-        Seen::Nothing | Seen::Other(_) => {
+        Seen::Other(what) => Err(refused(format!("{path} is {what} now"))),
+        Seen::Nothing => {
             let half_written = disk::is_taken(&disk::temporary(&full, lost.mark.id)).map_err(refused)?;
             if half_written || claim.folders.iter().any(|folder| place.root.join(folder).exists()) {
                 return Ok(Found::Present { object: describe(schema, &claim, &[], None), complete: false });
@@ -87,6 +88,20 @@ pub(crate) fn find(place: &Place, schema: &ResourceSchema, lost: &Lost) -> Resul
             Ok(Found::Absent)
         }
     }
+}
+
+/// All files that there are notes of.
+///
+/// # Errors
+/// When the notes or the files cannot be read.
+pub(crate) fn find_all(place: &Place, schema: &ResourceSchema) -> Result<Vec<(Ownership, Object)>, ProviderError> {
+    let mut found = Vec::new();
+    for claim in claim::all(&place.data).map_err(refused)? {
+        if let Seen::File { bytes, mode } = disk::look(&place.root.join(&claim.path)).map_err(refused)? {
+            found.push((claim.mark.clone(), describe(schema, &claim, &bytes, mode)));
+        }
+    }
+    Ok(found)
 }
 
 /// Describes an existing file so that it can be managed.
@@ -102,8 +117,14 @@ pub(crate) fn import(
     let full = place.root.join(path);
     match disk::look(&full).map_err(refused)? {
         Seen::File { bytes, mode } => {
-            let claim = Claim { path: path.to_owned(), ..Claim::default() };
-            claim::make(&place.data, mark.id, &claim).map_err(refused)?;
+            let claim = Claim {
+                mark: mark.clone(),
+                path: path.to_owned(),
+                source: None,
+                sensitive: false,
+                folders: Vec::new(),
+            };
+            claim::make(&place.data, &claim).map_err(refused)?;
             Ok(describe(schema, &claim, &bytes, mode))
         }
         Seen::Nothing => Err(not_importable(&full, "there is no such file")),

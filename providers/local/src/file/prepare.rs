@@ -19,7 +19,8 @@ pub(crate) fn prepare(desired: &Desired, files: &dyn Files) -> Result<Prepared, 
             ProviderError::invalid(AttrPath::root(), "a file needs `content` or `source`")
                 .with_hint("for an empty file say `content = \"\"`"),
         ),
-        (Some(_), Some(_)) => problems.push(
+        // One that is not known yet may turn out to be null.
+        (Some(content), Some(source)) if !content.is_unknown() && !source.is_unknown() => problems.push(
             ProviderError::invalid(AttrPath::of("source"), "both `content` and `source` are given")
                 .with_hint("leave one of them out"),
         ),

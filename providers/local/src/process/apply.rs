@@ -14,7 +14,7 @@ pub(crate) async fn apply(site: &Site, schema: &ResourceSchema, change: &Change,
         },
         (Operation::Update | Operation::Replace, Some(prior)) => match site.converge(change, run).await {
             Ok(()) => settle(site, schema, change),
-            Err(error) => Applied::failed(Some(as_it_is(site, change, prior)), error),
+            Err(error) => Applied::failed(as_it_is(site, change, prior), error),
         },
         (Operation::Create | Operation::Update | Operation::Replace, _) => create(site, schema, change, run).await,
     }
@@ -46,9 +46,10 @@ fn present(site: &Site, schema: &ResourceSchema, change: &Change) -> Result<Obje
 }
 
 /// What is there after an update that did not work.
-fn as_it_is(site: &Site, change: &Change, prior: &Object) -> Object {
+fn as_it_is(site: &Site, change: &Change, prior: &Object) -> Option<Object> {
     match read(&site.place, change.mark.id, prior) {
-        Observed::Present(object) => object,
-        Observed::AsRecorded | Observed::Absent | Observed::Unreadable { .. } => prior.clone(),
+        Observed::Present(object) => Some(object),
+        Observed::Absent => None,
+        Observed::AsRecorded | Observed::Unreadable { .. } => Some(prior.clone()),
     }
 }

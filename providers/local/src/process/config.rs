@@ -154,6 +154,8 @@ impl Reader<'_> {
                     self.complain(path, "a port needs `number` or `range`");
                     (0, 0)
                 }
+                // One that is not known yet may turn out to be null.
+                (Some(number), Some(range)) if number.is_unknown() || range.is_unknown() => (0, 0),
                 (Some(_), Some(_)) => {
                     self.complain(path.key("range"), "both `number` and `range` are given");
                     (0, 0)

@@ -4,7 +4,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use deployctl_sdk::{Change, Ownership, Place, ProviderError, Run, Value};
+use deployctl_sdk::{Change, ErrorKind, Ownership, Place, ProviderError, Run, Value};
+use futures_util::future::join_all;
 use rustix::process::Signal;
 use uuid::Uuid;
 
@@ -46,7 +47,8 @@ impl Site {
         claim::folder(&self.place.data, mark.id)
     }
 
-    /// Brings all replicas to what the change wants, one after the other.
+    /// Brings all replicas to what the change wants: those that run one after the other, so that the others can do the work
+    /// meanwhile, and those that do not run all at once.
     ///
     /// # Errors
     /// At the first that cannot be; those after it are as they were.
@@ -62,20 +64,29 @@ impl Site {
                 self.stop_and_remove(&change.mark, replica, &folder, run).await?;
             }
         }
-        for replica in 0..wanted.config.replicas {
-            self.converge_one(&wanted, replica, Folder::of(&record, replica), run).await?;
+        let mut idle = Vec::new();
+        for number in 0..wanted.config.replicas {
+            if run.cancel.is_cancelled() {
+                let message = format!("cancelled before replica {number} was seen to");
+                return Err(ProviderError::new(ErrorKind::Cancelled, message));
+            }
+            let replica = Replica::look(Folder::of(&record, number)).map_err(refused)?;
+            match replica.doing {
+                Doing::Stopped => idle.push((number, replica)),
+                Doing::Running(_) | Doing::Restarting => self.converge_one(&wanted, number, replica, run).await?,
+            }
         }
-        Ok(())
+        let started = idle.into_iter().map(|(number, replica)| self.converge_one(&wanted, number, replica, run));
+        join_all(started).await.into_iter().collect()
     }
 
     async fn converge_one(
         &self,
         wanted: &Wanted<'_>,
         number: usize,
-        folder: Folder,
+        replica: Replica,
         run: &Run,
     ) -> Result<(), ProviderError> {
-        let replica = Replica::look(folder).map_err(refused)?;
         let folder = &replica.folder;
         if let (Some(spec), true) = (&replica.spec, replica.doing != Doing::Stopped)
             && wanted.is_running_as(spec, &self.place.root)
@@ -89,7 +100,7 @@ impl Site {
             }
             return Ok(());
         }
-        let mark = mark::value(&wanted.mark.id.to_string(), number);
+        let mark = mark::value(wanted.mark.id, number);
         run.progress.say(match replica.doing {
             Doing::Stopped => format!("starting replica {number}"),
             _ => format!("restarting replica {number}"),
@@ -102,9 +113,9 @@ impl Site {
     async fn begin(&self, wanted: &Wanted<'_>, number: usize, old: &Replica, run: &Run) -> Result<(), ProviderError> {
         let folder = &old.folder;
         let had = old.spec.as_ref().map(|spec| spec.ports.clone()).unwrap_or_default();
-        let ports = self.ports.give(&wanted.config.ports, &had, number, &self.place.data)?;
+        let given = self.ports.give(&wanted.config.ports, &had, number, &self.place.data)?;
         let begun = async {
-            let spec = self.spec(wanted, number, &ports, old)?;
+            let spec = self.spec(wanted, number, &given.ports, old)?;
             folder.write_spec(&spec).map_err(refused)?;
             make_folders(&spec.log).map_err(refused)?;
             let env = wanted.environment(&spec);
@@ -112,10 +123,8 @@ impl Site {
         };
         let result = begun.await;
         if result.is_err() {
-            let _ = stop(folder, &mark::value(&wanted.mark.id.to_string(), number), &run.cancel).await;
+            let _ = stop(folder, &mark::value(wanted.mark.id, number), &run.cancel).await;
         }
-        // From here on the specification on disk keeps the ports.
-        self.ports.take_back(&ports);
         result
     }
 
@@ -130,20 +139,14 @@ impl Site {
             Some(path) => self.place.root.join(expand(path, ports, replica)),
             None => old.folder.log_path(),
         };
-        let mut log_folders: Vec<PathBuf> = missing_folders(&log);
-        log_folders.retain(|folder| !old.folder.0.starts_with(folder) && !folder.starts_with(&old.folder.0));
-        if let Some(earlier) = &old.spec {
-            if earlier.log == log {
-                log_folders = earlier.log_folders.clone();
-            } else {
-                remove_log(earlier).map_err(refused)?;
-            }
+        if let Some(earlier) = old.spec.as_ref().filter(|earlier| earlier.log != log) {
+            remove_log(earlier).map_err(refused)?;
         }
+        let log_folders = self.log_folders(wanted.mark, &log)?;
         let salt = Uuid::new_v4().to_string();
         Ok(Spec {
             version: VERSION,
-            id: wanted.mark.id.to_string(),
-            address: wanted.mark.address.to_string(),
+            mark: wanted.mark.clone(),
             replica,
             root: self.place.root.clone(),
             config: wanted.plain.clone(),
@@ -156,6 +159,22 @@ impl Site {
         })
     }
 
+    /// The folders that are made for a log, outermost first: those that are not there, and those that were made for the log
+    /// of any replica before. Whichever replica goes last removes them.
+    fn log_folders(&self, mark: &Ownership, log: &Path) -> Result<Vec<PathBuf>, ProviderError> {
+        let record = self.folder(mark);
+        let mut folders = Vec::new();
+        for (_, replica) in record::replicas(&record).map_err(refused)? {
+            let spec = replica.spec().map_err(refused)?;
+            folders.extend(spec.into_iter().flat_map(|spec| spec.log_folders));
+        }
+        folders.extend(missing_folders(log));
+        folders.retain(|folder| log.starts_with(folder) && !record.starts_with(folder) && !folder.starts_with(&record));
+        folders.sort();
+        folders.dedup();
+        Ok(folders)
+    }
+
     /// Stops one replica and removes what it has on disk.
     async fn stop_and_remove(
         &self,
@@ -164,7 +183,7 @@ impl Site {
         folder: &Folder,
         run: &Run,
     ) -> Result<(), ProviderError> {
-        stop(folder, &mark::value(&mark.id.to_string(), replica), &run.cancel).await?;
+        stop(folder, &mark::value(mark.id, replica), &run.cancel).await?;
         remove(folder).map_err(refused)
     }
 
@@ -226,7 +245,7 @@ impl<'w> Wanted<'w> {
         let told = self.config.ports.iter().zip(&spec.ports);
         env.extend(told.filter_map(|(port, given)| Some((port.env.clone()?, given.number.to_string()))));
         env.extend(self.env.iter().map(|(name, value)| (name.clone(), expand(value, &spec.ports, spec.replica))));
-        env.push((mark::VARIABLE.to_owned(), mark::value(&spec.id, spec.replica)));
+        env.push((mark::VARIABLE.to_owned(), mark::value(spec.mark.id, spec.replica)));
         env
     }
 }

@@ -1,6 +1,6 @@
 //! Puts the replica's number and its ports where the configuration names them.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use deployctl_sdk::{AttrPath, ErrorKind, ProviderError};
 
@@ -36,11 +36,6 @@ pub(crate) fn unknown_port<'t>(text: &'t str, names: &[&str]) -> Option<&'t str>
         rest = remainder;
     }
     None
-}
-
-/// A program with a folder in its name starts at the configuration's folder, any other is looked up in `PATH`.
-pub(crate) fn resolve(program: &str, root: &Path) -> PathBuf {
-    if program.contains('/') { root.join(program) } else { PathBuf::from(program) }
 }
 
 /// Complains about a program that is not there, before anything is started.

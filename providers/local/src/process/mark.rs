@@ -1,13 +1,15 @@
 //! The mark on our processes: a variable in their environment, inherited by all that they start. With it everything that
 //! belongs to a replica is found, also what left the process group or lost its parent.
 
+use deployctl_sdk::ResourceId;
+
 use super::identity::{Identity, all_pids, environment};
 
 /// The variable.
 pub(crate) const VARIABLE: &str = "DEPLOYCTL_PROCESS";
 
 /// What it says for one replica.
-pub(crate) fn value(id: &str, replica: usize) -> String {
+pub(crate) fn value(id: ResourceId, replica: usize) -> String {
     format!("{id}/{replica}")
 }
 

@@ -25,7 +25,7 @@ mod supervisor;
 pub(crate) use apply::apply;
 pub(crate) use converge::Site;
 pub(crate) use logs::logs;
-pub(crate) use observe::{find, health, read};
+pub(crate) use observe::{find, find_all, health, read};
 pub(crate) use plan::plan;
 pub(crate) use ports::Ports;
 pub(crate) use prepare::prepare;

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use deployctl_sdk::{
-    ErrorKind, Found, HealthReport, Lost, Map, Object, Observed, Operation, Place, ProviderError, ResourceId,
-    ResourceSchema, Value,
+    ErrorKind, Found, HealthReport, Lost, Map, Object, Observed, Operation, Ownership, Place, ProviderError,
+    ResourceId, ResourceSchema, Value,
 };
 
 use super::converge::RESTARTING;
@@ -143,18 +143,35 @@ pub(crate) fn find(place: &Place, schema: &ResourceSchema, lost: &Lost) -> Resul
         };
     }
     let replicas = replicas(&claim::folder(&place.data, lost.mark.id))?;
-    let Some(spec) = replicas.iter().find_map(|replica| replica.spec.as_ref()) else {
-        // A folder without a specification was made just before the crash: nothing can have been started in it.
-        return Ok(Found::Absent);
-    };
+    // A folder without a specification was made just before the crash: nothing can have been started in it.
+    Ok(recover(place, schema, &replicas)
+        .map_or(Found::Absent, |(_, object, complete)| Found::Present { object, complete }))
+}
+
+/// All processes of which there is a folder.
+///
+/// # Errors
+/// When the folders cannot be read.
+pub(crate) fn find_all(place: &Place, schema: &ResourceSchema) -> Result<Vec<(Ownership, Object)>, ProviderError> {
+    let mut found = Vec::new();
+    for record in claim::records(&place.data).map_err(refused)? {
+        let replicas = replicas(&record)?;
+        found.extend(recover(place, schema, &replicas).map(|(mark, object, _)| (mark, object)));
+    }
+    Ok(found)
+}
+
+/// A process put together again from what is on disk and what runs: whose it is, what it is, and whether it is whole.
+fn recover(place: &Place, schema: &ResourceSchema, replicas: &[Replica]) -> Option<(Ownership, Object, bool)> {
+    let spec = replicas.iter().find_map(|replica| replica.spec.as_ref())?;
     let env = replicas.first().map(running_environment).unwrap_or_default();
     let config = with(&spec.config, vec![("env", env)]);
     let whole = config.get("replicas").and_then(Value::as_i64) == i64::try_from(replicas.len()).ok();
     let running = replicas.iter().all(|replica| matches!(replica.doing, Doing::Running(_)));
-    let mut known = replicas.iter().filter_map(|replica| replica.spec.as_ref());
-    let same_env = known.all(|spec| spec.has_environment(&revealed_texts(&config, "env")));
-    let object = describe(schema, place, lost.mark.id, &config, &replicas);
-    Ok(Found::Present { object, complete: whole && running && same_env })
+    let mut specs = replicas.iter().filter_map(|replica| replica.spec.as_ref());
+    let same_env = specs.all(|spec| spec.has_environment(&revealed_texts(&config, "env")));
+    let object = describe(schema, place, spec.mark.id, &config, replicas);
+    Some((spec.mark.clone(), object, whole && running && same_env))
 }
 
 /// Whether all replicas run.

@@ -8,6 +8,7 @@ use deployctl_sdk::{AttrPath, ErrorKind, ProviderError};
 
 use super::config::Port;
 use super::record::{self, GivenPort};
+use crate::claim;
 
 /// Gives out ports, so that no two replicas started at the same time get one.
 #[derive(Debug, Default)]
@@ -27,7 +28,10 @@ impl Ports {
         had: &[GivenPort],
         replica: usize,
         data: &Path,
-    ) -> Result<Vec<GivenPort>, ProviderError> {
+    ) -> Result<Given<'_>, ProviderError> {
+        if wanted.is_empty() {
+            return Ok(Given { ports: Vec::new(), from: self });
+        }
         let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
         let listeners = listening();
         let reserved = reserved(data);
@@ -48,13 +52,22 @@ impl Ports {
             }
         }
         given.extend(result.iter().map(|port| port.number));
-        Ok(result)
+        Ok(Given { ports: result, from: self })
     }
+}
 
-    /// Takes ports back.
-    pub(crate) fn take_back(&self, ports: &[GivenPort]) {
-        let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
-        for port in ports {
+/// Ports that nobody else is given. When this ends, they must stand in a specification, or not be used.
+#[derive(Debug)]
+pub(crate) struct Given<'p> {
+    /// The ports.
+    pub(crate) ports: Vec<GivenPort>,
+    from: &'p Ports,
+}
+
+impl Drop for Given<'_> {
+    fn drop(&mut self) {
+        let mut given = self.from.given.lock().unwrap_or_else(PoisonError::into_inner);
+        for port in &self.ports {
             given.remove(&port.number);
         }
     }
@@ -62,7 +75,7 @@ impl Ports {
 
 /// Ports that belong to replicas of this environment, whether they listen at the moment or not.
 fn reserved(data: &Path) -> BTreeSet<u16> {
-    let records = deployctl_sdk::fs::read_dir(&data.join("local")).unwrap_or_default();
+    let records = claim::records(data).unwrap_or_default();
     let folders = records.iter().flat_map(|path| record::replicas(path).unwrap_or_default());
     let specs = folders.filter_map(|(_, folder)| folder.spec().ok().flatten());
     specs.flat_map(|spec| spec.ports.into_iter().map(|port| port.number)).collect()
@@ -77,7 +90,7 @@ fn none_free(port: &Port, index: usize, replica: usize, listeners: &[Listener]) 
         (format!("no port from {first} to {last} is free for replica {replica}"), block.key("range"))
     };
     let mut error =
-        ProviderError::new(ErrorKind::Refused, message).with_hint("stop what holds it, or choose another port");
+        ProviderError::new(ErrorKind::NotOurs, message).with_hint("stop what holds it, or choose another port");
     if first != last {
         error.hint = Some("choose a larger range".to_owned());
         let held = listeners.iter().filter(|listener| (first..=last).contains(&listener.port)).take(5);

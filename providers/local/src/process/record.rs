@@ -7,7 +7,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use deployctl_sdk::fs::{self, FsResult, at};
-use deployctl_sdk::{Digest, Value};
+use deployctl_sdk::{Digest, Ownership, Value};
 use serde::{Deserialize, Serialize};
 
 use super::identity::Identity;
@@ -19,10 +19,8 @@ pub(crate) const VERSION: u32 = 1;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Spec {
     pub(crate) version: u32,
-    /// The record's id.
-    pub(crate) id: String,
-    /// For people; never compared.
-    pub(crate) address: String,
+    /// Whose it is.
+    pub(crate) mark: Ownership,
     /// Which replica, counted from 0.
     pub(crate) replica: usize,
     /// The configuration's folder.

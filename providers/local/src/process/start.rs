@@ -42,13 +42,21 @@ pub(crate) async fn start(
         let message = format!("cannot start the supervisor {}: {error}", supervisor.display());
         ProviderError::new(ErrorKind::Internal, message)
     })?;
-    hand_over(&mut child, env).await?;
-    wait(&mut child, folder, spec, window, cancel).await
+    let started = match hand_over(&mut child, spec, env).await {
+        Ok(()) => wait(&mut child, folder, spec, window, cancel).await,
+        Err(error) => Err(error),
+    };
+    if started.is_err() && folder.holder().map(|holder| holder.pid) != child.id() {
+        // It has not come so far that it could be found by its lock, and must not get there later.
+        let _ = child.kill().await;
+    }
+    started
 }
 
-/// Hands over the environment. The end of the pipe tells the supervisor that it has all of it.
-async fn hand_over(child: &mut Child, env: &[(String, String)]) -> Result<(), ProviderError> {
-    let bytes = serde_json::to_vec(env).map_err(refused)?;
+/// Hands over the environment, and which specification it belongs to. The end of the pipe tells the supervisor that it has
+/// all of it.
+async fn hand_over(child: &mut Child, spec: &Spec, env: &[(String, String)]) -> Result<(), ProviderError> {
+    let bytes = serde_json::to_vec(&(&spec.salt, env)).map_err(refused)?;
     if let Some(mut pipe) = child.stdin.take() {
         // A supervisor that ended early is noticed, with its exit code, when it is waited for.
         let _ = pipe.write_all(&bytes).await;

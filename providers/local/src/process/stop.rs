@@ -117,8 +117,13 @@ pub(crate) fn remove(folder: &Folder) -> FsResult<()> {
 pub(crate) fn remove_log(spec: &Spec) -> FsResult<()> {
     fs::remove_file(&spec.log)?;
     let files = Config::read(&spec.config).map_or(1, |config| config.log.max_files);
-    for number in 1..files {
-        fs::remove_file(&numbered_log(&spec.log, number))?;
+    // A supervisor that died may not have got round to removing what is too much under its latest bounds.
+    for number in 1..=1000 {
+        let older = numbered_log(&spec.log, number);
+        if number >= files && !older.exists() {
+            break;
+        }
+        fs::remove_file(&older)?;
     }
     remove_empty_folders(&spec.log_folders);
     Ok(())

@@ -186,8 +186,13 @@ impl Bench {
 
     /// Every file beside the state.
     pub fn all_files(&self) -> Vec<PathBuf> {
+        self.all_files_below(&self.place.data)
+    }
+
+    /// Every file below a folder.
+    pub fn all_files_below(&self, folder: &Path) -> Vec<PathBuf> {
         let mut files = Vec::new();
-        let mut folders = vec![self.place.data.clone()];
+        let mut folders = vec![folder.to_owned()];
         while let Some(folder) = folders.pop() {
             for path in deployctl_sdk::fs::read_dir(&folder).unwrap_or_default() {
                 if path.is_dir() { folders.push(path) } else { files.push(path) }
@@ -197,17 +202,24 @@ impl Bench {
     }
 }
 
-impl Drop for Bench {
-    /// Ends what a failed test has left running: the supervisors that were started in this folder, and with them their
-    /// services.
-    fn drop(&mut self) {
+impl Bench {
+    /// The supervisors that run for this folder, by their process ids.
+    pub fn processes(&self) -> Vec<String> {
         let folder = self.place.data.to_string_lossy().into_owned();
-        for path in deployctl_sdk::fs::read_dir("/proc".as_ref()).unwrap_or_default() {
+        let all = deployctl_sdk::fs::read_dir("/proc".as_ref()).unwrap_or_default().into_iter();
+        let ours = all.filter(|path| {
             let command = deployctl_sdk::fs::read(&path.join("cmdline")).unwrap_or_default();
-            let ours = String::from_utf8_lossy(&command).contains(&format!("__supervise\0{folder}"));
-            if let (true, Some(pid)) = (ours, path.file_name()) {
-                let _ = std::process::Command::new("kill").arg("-9").arg(pid).status();
-            }
+            String::from_utf8_lossy(&command).contains(&format!("__supervise\0{folder}"))
+        });
+        ours.filter_map(|path| Some(path.file_name()?.to_str()?.to_owned())).collect()
+    }
+}
+
+impl Drop for Bench {
+    /// Ends what a failed test has left running: the supervisors, and with them their services.
+    fn drop(&mut self) {
+        for pid in self.processes() {
+            let _ = std::process::Command::new("kill").arg("-9").arg(pid).status();
         }
     }
 }
@@ -287,6 +299,6 @@ impl Files for Checkout {
     }
 }
 
-fn supervisor() -> PathBuf {
+pub fn supervisor() -> PathBuf {
     PathBuf::from(env!("CARGO_BIN_EXE_local-supervisor"))
 }

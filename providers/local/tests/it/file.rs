@@ -154,3 +154,13 @@ async fn a_digest_to_come_is_not_promised() {
         assert_eq!(plan.planned.get(name), Some(&Value::Unknown), "{name}");
     }
 }
+
+#[tokio::test]
+async fn files_are_found_for_a_lost_state_with_what_they_are_now() {
+    let bench = Bench::new(TYPE).await;
+    let object = bench.create(&[("path", "x".into()), ("content", "open".into())]).await;
+    let secret = [("path", Value::from("x")), ("content", Value::from("hunter2").into_sensitive())];
+    let object = done(bench.apply(Some(&object), &secret).await);
+    let found = bench.connection.find_all(&bench.place).await.unwrap();
+    assert_eq!(found, [(bench.mark.clone(), object)]);
+}

@@ -88,6 +88,25 @@ async fn a_port_that_is_taken_is_refused_with_its_holder() {
 }
 
 #[tokio::test]
+async fn a_plan_names_who_took_the_port_of_a_dead_service() {
+    let bench = Bench::new(TYPE).await;
+    let (first, last) = free_range(20);
+    let config =
+        service("exec sleep 600", &[port(&[("name", "http".into()), ("range", format!("{first}-{last}").into())])]);
+    let object = bench.create(&config).await;
+    let supervisor = bench.supervisor(0);
+    std::process::Command::new("kill").args(["-9", &supervisor.to_string()]).status().unwrap();
+    eventually("the supervisor is gone", || !crate::process::is_alive(supervisor)).await;
+    let lost = u16::try_from(ports(&object)[0]).unwrap();
+    let _by_hand = TcpListener::bind(("127.0.0.1", lost)).unwrap();
+    let plan = bench.plan(Some(&object), &config).await;
+    let expected = format!("port {lost} is held by pid {} (", std::process::id());
+    assert!(plan.notes.iter().any(|note| note.0.starts_with(&expected)), "{:?}", plan.notes);
+    let object = done(bench.apply(Some(&object), &config).await);
+    assert_ne!(ports(&object), [i64::from(lost)], "another one of the range is taken");
+}
+
+#[tokio::test]
 async fn logs_stay_within_their_bounds_and_can_be_read_and_followed() {
     let bench = Bench::new(TYPE).await;
     let log = Value::map([

@@ -287,3 +287,28 @@ async fn an_edited_specification_is_drift() {
     assert_eq!((plan.action, plan.reason), (Action::Update, Reason::Drifted));
     done(bench.apply(Some(&object), &config).await);
 }
+
+#[tokio::test]
+async fn what_bears_the_mark_is_found_for_a_lost_state() {
+    let bench = Bench::new(TYPE).await;
+    let object = bench.create(&service(&[])).await;
+    let found = bench.connection.find_all(&bench.place).await.unwrap();
+    assert_eq!(found, [(bench.mark.clone(), object)]);
+    let other = deployctl_sdk::Place { lineage: deployctl_sdk::Lineage::random(), ..bench.place.clone() };
+    assert!(bench.connection.find_all(&other).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn if_one_replica_cannot_start_none_stays() {
+    let bench = Bench::new(TYPE).await;
+    let script = "test \"$1\" = 0 || exit 3; exec sleep 600";
+    let config = [
+        ("command", "sh".into()),
+        ("args", strings(&["-c", script, "sh", "{{replica}}"])),
+        ("replicas", Value::from(2)),
+    ];
+    let applied = bench.apply(None, &config).await;
+    assert!(applied.object.is_none());
+    assert!(applied.error.unwrap().message.starts_with("replica 1 ended with exit code 3"));
+    assert!(!bench.record().exists() && bench.processes().is_empty());
+}

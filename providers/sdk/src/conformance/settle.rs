@@ -16,6 +16,7 @@ pub fn settle(attributes: &[Attribute], config: &Value) -> Result<Value, TypeMis
         let given = config.get(&attribute.name);
         let value = match (&attribute.kind, given) {
             (AttributeKind::Value(ty), Some(value)) => ty.convert(value)?,
+            (AttributeKind::Block { .. }, Some(Value::Unknown)) => Value::Unknown,
             (AttributeKind::Block { attributes, .. }, Some(block)) => settle_block(attributes, block)?,
             (_, None) => attribute.default.clone().unwrap_or_default(),
         };

@@ -7,8 +7,9 @@ use std::path::Path;
 use std::process::Command;
 
 use super::super::config::Config;
-use super::super::expand::{expand, resolve};
+use super::super::expand::expand;
 use super::super::record::Folder;
+use crate::attributes::program;
 
 /// Tells this stage from the supervisor, and holds the supervisor's process id.
 pub(super) const STAGE: &str = "DEPLOYCTL_SUPERVISE_STAGE";
@@ -29,7 +30,7 @@ pub(super) fn run(spec_path: &Path) -> i32 {
     }
     let Ok(Some(spec)) = folder.spec() else { return 126 };
     let Ok(config) = Config::read(&spec.config) else { return 126 };
-    let program = resolve(&config.command, &spec.root);
+    let program = program(&config.command, &spec.root);
     let mut command = Command::new(&program);
     command.args(config.args.iter().map(|arg| expand(arg, &spec.ports, spec.replica)));
     command.current_dir(spec.root.join(config.cwd.as_deref().unwrap_or_default()));

@@ -25,6 +25,9 @@ use super::record::{Folder, Phase, Spec, Status, VERSION};
 /// After running this long, earlier restarts do not count any more.
 const SETTLED: Duration = Duration::from_secs(60);
 
+/// How long to wait for another supervisor's lock.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// Supervises the replica with that specification, until it is told to stop or gives up. Answers the exit code.
 ///
 /// It must be called before anything else has started a thread, and does not come back while the service runs.
@@ -36,14 +39,18 @@ pub fn supervise(spec_path: &Path) -> i32 {
     let _ = rustix::process::setsid();
     let Some(folder) = spec_path.parent().map(|path| Folder(path.to_owned())) else { return 64 };
     let Some(own) = Identity::own() else { return 71 };
-    let Ok(Some(_lock)) = folder.lock_for(&own) else { return 4 };
-    let Ok(Some(spec)) = folder.spec() else { return 65 };
     let mut input = Vec::new();
     if std::io::stdin().lock().read_to_end(&mut input).is_err() {
         return 65;
     }
     // Whoever was handing the environment over died half-way: nothing is started.
-    let Ok(env) = serde_json::from_slice::<Vec<(String, String)>>(&input) else { return 65 };
+    let Ok((salt, env)) = serde_json::from_slice::<(String, Vec<(String, String)>)>(&input) else { return 65 };
+    let Some(_lock) = lock(&folder, &own) else { return 4 };
+    let Ok(Some(spec)) = folder.spec() else { return 65 };
+    if spec.salt != salt {
+        // Whoever started this supervisor died, and another run has come to another specification meanwhile.
+        return 65;
+    }
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return 71 };
     // Everything happens on this one thread: the system ends the service when the *thread* that started it ends.
     runtime.block_on(async {
@@ -52,6 +59,18 @@ pub fn supervise(spec_path: &Path) -> i32 {
             None => 71,
         }
     })
+}
+
+/// Takes the lock; a supervisor that finds itself outdated may still hold it for a moment.
+fn lock(folder: &Folder, own: &Identity) -> Option<std::fs::File> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match folder.lock_for(own) {
+            Ok(Some(lock)) => return Some(lock),
+            Ok(None) if Instant::now() < until => std::thread::sleep(Duration::from_millis(10)),
+            Ok(None) | Err(_) => return None,
+        }
+    }
 }
 
 struct Supervisor {

@@ -35,7 +35,7 @@ impl Service {
         let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
         let group = pid.ok_or_else(|| io::Error::other("the system gave out a process id of 0"))?;
         let output = Receiver::from_owned_fd(OwnedFd::from(reader))?;
-        Ok(Self { child, group, output, mark: mark::value(&spec.id, spec.replica) })
+        Ok(Self { child, group, output, mark: mark::value(spec.mark.id, spec.replica) })
     }
 
     /// Its process id.

@@ -1,0 +1,8 @@
+//! What the fuzz targets do with their bytes: read them as one of our formats, and hold the answer to what every answer must
+//! hold to. A panic is a find.
+
+mod config;
+mod expression;
+
+pub use config::config;
+pub use expression::expression;

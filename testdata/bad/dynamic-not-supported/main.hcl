@@ -1,0 +1,4 @@
+resource "value" "a" {
+  dynamic "x" {
+  }
+}

@@ -1,0 +1,5 @@
+resource "local_process" "web" {
+  command  = "sleep"
+  args     = [[1]]
+  replicas = "many"
+}

@@ -1,0 +1,142 @@
+//! The fuzz targets on stable: every regression, then the corpus with seeded mutations. `cargo fuzz run TARGET` goes further.
+//!
+//! A find is written to `fuzz/regressions/TARGET` under a name that says what it was, and stays there. `FUZZ_SEED=n` repeats
+//! a run. With `DEPLOYCTL_TEST_LONG=1` each target runs for a minute.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use deployctl_sdk::conformance::Dice;
+
+#[path = "../../fuzz/src/lib.rs"]
+mod targets;
+
+/// How many mutations a short run tries.
+const SHORT: usize = 3_000;
+
+/// How long a long run goes on.
+const LONG: Duration = Duration::from_secs(60);
+
+/// The longest one input may take.
+const HANG: Duration = Duration::from_secs(5);
+
+/// Words that chance alone would not find.
+const WORDS: [&str; 28] = [
+    "resource",
+    "variable",
+    "locals",
+    "output",
+    "for_each",
+    "count",
+    "lifecycle",
+    "<<EOT\n",
+    "\nEOT\n",
+    "${",
+    "%{ if ",
+    "%{ endif }",
+    "%{ for x in ",
+    "}",
+    "[for x in ",
+    "{for k, v in ",
+    " => ",
+    "...",
+    "[*]",
+    ".*",
+    "null",
+    "1e999",
+    "\\u{",
+    "var.secret",
+    "var.unknown",
+    "var.map",
+    "\"",
+    "==",
+];
+
+#[test]
+fn configurations() {
+    run("config", targets::config);
+}
+
+#[test]
+fn expressions() {
+    run("expression", targets::expression);
+}
+
+fn run(name: &str, target: fn(&[u8])) {
+    for (path, data) in inputs(&folder("regressions").join(name)) {
+        attempt(target, &data).unwrap_or_else(|why| panic!("the regression {} is back: {why}", path.display()));
+    }
+    let corpus: Vec<Vec<u8>> = inputs(&folder("corpus").join(name)).into_iter().map(|(_, data)| data).collect();
+    assert!(!corpus.is_empty(), "the corpus of {name} is missing");
+    for data in &corpus {
+        attempt(target, data)
+            .unwrap_or_else(|why| panic!("the corpus of {name}: {why}: {}", String::from_utf8_lossy(data)));
+    }
+    let seed = std::env::var("FUZZ_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
+    let mut dice = Dice::about(seed, name);
+    let long = std::env::var_os("DEPLOYCTL_TEST_LONG").is_some();
+    let begun = Instant::now();
+    let mut tried = 0;
+    while if long { begun.elapsed() < LONG } else { tried < SHORT } {
+        let data = mutated(&corpus, &mut dice);
+        if let Err(why) = attempt(target, &data) {
+            panic!("{name}, FUZZ_SEED={seed}, try {tried}: {why}\n{}\n{data:?}", String::from_utf8_lossy(&data));
+        }
+        tried += 1;
+    }
+}
+
+fn attempt(target: fn(&[u8]), data: &[u8]) -> Result<(), String> {
+    let begun = Instant::now();
+    let ended = catch_unwind(AssertUnwindSafe(|| target(data)));
+    let took = begun.elapsed();
+    match ended {
+        Ok(()) if took < HANG => Ok(()),
+        Ok(()) => Err(format!("it took {took:?}")),
+        Err(panic) => Err(match (panic.downcast_ref::<String>(), panic.downcast_ref::<&str>()) {
+            (Some(text), _) => text.clone(),
+            (_, Some(text)) => (*text).to_owned(),
+            _ => "a panic".to_owned(),
+        }),
+    }
+}
+
+fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz").join(name)
+}
+
+fn inputs(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let files = deployctl_sdk::fs::read_dir(folder).unwrap_or_default();
+    files.into_iter().map(|path| (path.clone(), deployctl_sdk::fs::read(&path).unwrap())).collect()
+}
+
+/// One of the corpus, changed in a few places.
+pub fn mutated(corpus: &[Vec<u8>], dice: &mut Dice) -> Vec<u8> {
+    let mut data = dice.pick(corpus).cloned().unwrap_or_default();
+    for _ in 0..1 + dice.below(4) {
+        let at = dice.below(data.len() + 1);
+        let end = (at + 1 + dice.below(12)).min(data.len());
+        match dice.below(7) {
+            0 if at < data.len() => data[at] ^= 1 << dice.below(8),
+            1 => drop(data.drain(at.min(end)..end)),
+            2 => {
+                let again = data[at.min(end)..end].to_vec();
+                data.splice(at..at, again);
+            }
+            3 => {
+                let word = dice.pick(&WORDS).unwrap();
+                data.splice(at..at, word.bytes());
+            }
+            4 => {
+                let other = dice.pick(corpus).unwrap();
+                let from = dice.below(other.len() + 1);
+                let to = (from + dice.below(60)).min(other.len());
+                data.splice(at..at, other[from..to].to_vec());
+            }
+            5 => data.truncate(at),
+            _ => data.insert(at, u8::try_from(dice.below(256)).unwrap()),
+        }
+    }
+    data
+}

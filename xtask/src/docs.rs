@@ -1,0 +1,23 @@
+//! `cargo xtask docs`: the reference, which is made from the program itself and so cannot contradict it.
+
+use clap::Args;
+
+use crate::{Failure, cargo};
+
+/// What `cargo xtask docs` takes.
+#[derive(Args)]
+pub struct Arguments {
+    /// Write nothing; fail if something is not as it would be written
+    #[arg(long)]
+    check: bool,
+}
+
+/// Leaves the work to `xtask/docs`, which links deployctl, as this program does not.
+pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let mut command = cargo::command(["run", "--quiet", "--locked", "--package", "xtask-docs", "--"])?;
+    command.arg(cargo::root()?.join("docs"));
+    if arguments.check {
+        command.arg("--check");
+    }
+    cargo::run(&mut command)
+}
