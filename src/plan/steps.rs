@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use deployctl_sdk::{Action, Address, Operation, ReplaceOrder};
+use deployctl_sdk::{Action, Address, Operation, Reason, ReplaceOrder};
 
 use super::ResourceChange;
 
@@ -124,15 +124,19 @@ impl<'c> Builder<'c> {
         };
         for (index, change) in changes.iter().enumerate() {
             builder.groups.entry(change.address.resource()).or_default().push(index);
-            builder.add_steps(index, change.action);
+            builder.add_steps(index, change);
         }
         builder
     }
 
-    fn add_steps(&mut self, index: usize, action: Action) {
-        let (made, gone) = match action {
+    fn add_steps(&mut self, index: usize, change: &ResourceChange) {
+        let (made, gone) = match change.action {
             Action::NoOp | Action::Read => (None, None),
             Action::Create => (Some(self.add(index, StepKind::Do(Operation::Create))), None),
+            // Nothing is wrong with the object itself.
+            Action::Update if change.reason == Reason::Deposed => {
+                (Some(self.add(index, StepKind::RemoveDeposed)), None)
+            }
             Action::Update => (Some(self.add(index, StepKind::Do(Operation::Update))), None),
             Action::Deferred => (Some(self.add(index, StepKind::PlanLate)), None),
             Action::Forget => (None, Some(self.add(index, StepKind::Forget))),
