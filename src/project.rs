@@ -159,15 +159,7 @@ impl Project {
     /// # Errors
     /// When they cannot be opened: no key, or damaged.
     pub async fn inputs_of(&self, revision: &Revision) -> Result<(Inputs, HashMap<Digest, Arc<[u8]>>)> {
-        let bytes = self.store.blobs().get(&revision.inputs).await?;
-        let inputs = Inputs::from_bytes(&bytes).map_err(Error::failed)?;
-        let mut contents: HashMap<Digest, Arc<[u8]>> = HashMap::new();
-        for (path, digest) in &revision.files {
-            if let Some(file) = inputs.files.get(path) {
-                contents.insert(file.digest, self.store.blobs().get(digest).await?.into());
-            }
-        }
-        Ok((inputs, contents))
+        inputs_of(&self.store, revision).await
     }
 
     /// The configuration as a saved plan has it, with the plan. No checkout is needed.
@@ -370,8 +362,27 @@ impl Project {
     }
 }
 
+/// What a revision was made from, with the contents of its files.
+///
+/// # Errors
+/// When they cannot be opened: no key, or damaged.
+pub async fn inputs_of(store: &Store, revision: &Revision) -> Result<(Inputs, HashMap<Digest, Arc<[u8]>>)> {
+    let bytes = store.blobs().get(&revision.inputs).await?;
+    let inputs = Inputs::from_bytes(&bytes).map_err(Error::failed)?;
+    let mut contents: HashMap<Digest, Arc<[u8]>> = HashMap::new();
+    for (path, digest) in &revision.files {
+        if let Some(file) = inputs.files.get(path) {
+            contents.insert(file.digest, store.blobs().get(digest).await?.into());
+        }
+    }
+    Ok((inputs, contents))
+}
+
 /// Where the configuration says that the state is.
-fn backend_of(config: &Configuration, root: &Path) -> Result<BackendConfig> {
+///
+/// # Errors
+/// A backend that this build has not.
+pub fn backend_of(config: &Configuration, root: &Path) -> Result<BackendConfig> {
     let Some((kind, body)) = &config.settings.state else {
         return Ok(BackendConfig::Local { folder: root.join(".deployctl") });
     };

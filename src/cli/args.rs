@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use deployctl_sdk::Address;
 
 use super::commands;
+use crate::plan::{Mode, PlanRequest};
 
 /// One plan, one apply, one rollback for everything a team deploys.
 #[derive(Debug, Parser)]
@@ -107,6 +108,46 @@ pub enum LogFormat {
 /// The commands, in the order in which help shows them.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Start a configuration in this folder, or check the one that is there
+    Init(commands::init::Init),
+    /// Check the configuration
+    Validate(commands::validate::Validate),
+    /// Write the configuration in its standard form
+    Fmt(commands::fmt::Fmt),
+    /// Evaluate expressions
+    Console(commands::console::Console),
+    /// Print what depends on what, for Graphviz
+    Graph(commands::graph::Graph),
+    /// Show the resource types and their attributes
+    Schema(commands::schema::Schema),
+    /// Show what apply would do
+    Plan(commands::plan::Plan),
+    /// Make everything as it is configured
+    #[command(visible_alias = "deploy")]
+    Apply(commands::apply::Apply),
+    /// Remove everything that is managed
+    Destroy(commands::destroy::Destroy),
+    /// Go back to an earlier revision
+    Rollback(commands::rollback::Rollback),
+    /// Show the state, or a saved plan
+    Show(commands::show::Show),
+    /// Print outputs
+    Output(commands::output::OutputValue),
+    /// Show what runs, and how it is
+    Status(commands::status::Status),
+    /// Check the health of what runs
+    Health(commands::health::Health),
+    /// List what is managed
+    List(commands::list::List),
+    /// Show the runs that changed something
+    History(commands::history::History),
+    /// Look at the state, and mend it
+    #[command(subcommand)]
+    State(commands::state::State),
+    /// Bring something that exists under management
+    Import(commands::import::Import),
+    /// Show the logs of a resource
+    Logs(commands::logs::Logs),
     /// Print completions for a shell
     Completions(commands::completions::Completions),
     /// Print the version
@@ -114,7 +155,7 @@ pub enum Command {
 }
 
 /// Which resources a plan is about.
-#[derive(Debug, Clone, Default, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct Selection {
     /// Only this resource, with what it depends on; more than once for more
     #[arg(long, value_name = "ADDRESS")]
@@ -125,9 +166,29 @@ pub struct Selection {
     /// Replace this resource though nothing forces it
     #[arg(long, value_name = "ADDRESS")]
     pub replace: Vec<Address>,
-    /// Trust the state, and do not look at what is really there
-    #[arg(long)]
-    pub no_refresh: bool,
+    /// Look at what is really there first; `--refresh=false` trusts the state
+    #[arg(long, value_name = "BOOL", default_value_t = true, num_args = 0..=1, require_equals = true,
+        default_missing_value = "true", action = clap::ArgAction::Set)]
+    pub refresh: bool,
+}
+
+impl Selection {
+    /// The request for a plan of that mode.
+    pub fn request(&self, mode: Mode) -> PlanRequest {
+        PlanRequest {
+            mode,
+            targets: self.target.clone(),
+            excludes: self.exclude.clone(),
+            replaces: self.replace.clone(),
+            refresh: self.refresh,
+            exactly: None,
+        }
+    }
+
+    /// Whether anything in it narrows a plan or changes it.
+    pub fn is_given(&self) -> bool {
+        !(self.target.is_empty() && self.exclude.is_empty() && self.replace.is_empty() && self.refresh)
+    }
 }
 
 /// How a plan is applied.

@@ -37,6 +37,8 @@ pub struct Settings {
     pub dir: PathBuf,
     /// The environment to work on.
     pub environment: Option<String>,
+    /// Whether a flag named it.
+    pub environment_from_flag: bool,
     /// Variables from flags.
     pub variables: Vec<(String, String)>,
     /// Files of variables.
@@ -101,6 +103,7 @@ impl Environment {
         });
         Ok(Settings {
             dir: global.dir.or_else(|| self.get(DIR).map(PathBuf::from)).unwrap_or_else(|| PathBuf::from(".")),
+            environment_from_flag: global.env.is_some(),
             environment: global.env.or_else(|| self.get(ENV).map(str::to_owned)),
             variables: global.var,
             variable_files: global.var_file,

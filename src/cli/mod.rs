@@ -4,14 +4,22 @@
 //! the names of environment variables ([`environment`]), exit codes ([`exit`]) and printing ([`output`]).
 
 pub mod args;
+mod carry_out;
 mod commands;
+mod condition;
 pub mod environment;
 pub mod exit;
 mod logging;
 pub mod output;
+mod progress;
+mod prompt;
+mod provider_settings;
+mod session;
+mod signals;
 mod single_dash;
 
 use std::ffi::OsString;
+use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _};
 
@@ -25,16 +33,14 @@ use crate::error::Error;
 /// How much stack the program gets: configurations nest, and evaluating them recurses.
 const STACK: usize = 64 * 1024 * 1024;
 
+/// The hidden first argument with which deployctl starts itself as the supervisor of a local process.
+const SUPERVISE: &str = "__supervise";
+
 /// Runs the program and answers its exit code.
-pub fn main() -> std::process::ExitCode {
+pub fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
-    #[cfg(feature = "local")]
-    if let [_, command, spec] = arguments.as_slice()
-        && command == "__supervise"
-    {
-        // Hidden, and before anything else: a supervisor must start its service from the program's first thread.
-        let code = deployctl_provider_local::supervise(std::path::Path::new(spec));
-        return u8::try_from(code).unwrap_or(1).into();
+    if arguments.get(1).is_some_and(|argument| argument == SUPERVISE) {
+        return supervise(arguments.get(2));
     }
     let worker = std::thread::Builder::new().name("deployctl".to_owned()).stack_size(STACK);
     let exit = match worker.spawn(move || run(arguments)) {
@@ -44,17 +50,27 @@ pub fn main() -> std::process::ExitCode {
     exit.into()
 }
 
+/// Becomes a supervisor. It must come before any thread is started.
+fn supervise(specification: Option<&OsString>) -> ExitCode {
+    #[cfg(feature = "local")]
+    if let Some(path) = specification {
+        let code = deployctl_provider_local::supervise(std::path::Path::new(path));
+        return ExitCode::from(u8::try_from(code).unwrap_or(Exit::Failed as u8));
+    }
+    let _ = specification;
+    Exit::Usage.into()
+}
+
 /// Runs with these arguments, the program's name first.
 pub fn run(arguments: Vec<OsString>) -> Exit {
     let environment = Environment::of_process();
-    let arguments = single_dash::rewrite(&Cli::command(), arguments);
-    let parsed = Cli::command().try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches));
+    let mut parser = Cli::command();
+    parser.build();
+    let arguments = single_dash::rewrite(&parser, arguments);
+    let parsed = parser.try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,
-        Err(complaint) => {
-            let color = environment.color_choice(None);
-            return output::clap(&complaint, color);
-        }
+        Err(complaint) => return output::clap(&complaint, environment.color_choice(None)),
     };
     let settings = match environment.settle(cli.global) {
         Ok(settings) => settings,

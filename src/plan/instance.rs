@@ -314,9 +314,6 @@ impl Walk<'_> {
         if in_doubt && !self.is_healthy(block, address, observed, record).await {
             return PlannedChange { action: Action::Update, reason: Reason::Unhealthy, ..planned };
         }
-        if planned.action == Action::NoOp && !record.deposed.is_empty() {
-            return PlannedChange { action: Action::Update, reason: Reason::Deposed, ..planned };
-        }
         planned
     }
 

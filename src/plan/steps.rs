@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use deployctl_sdk::{Action, Address, Operation, Reason, ReplaceOrder};
+use deployctl_sdk::{Action, Address, Operation, ReplaceOrder};
 
 use super::ResourceChange;
 
@@ -124,19 +124,15 @@ impl<'c> Builder<'c> {
         };
         for (index, change) in changes.iter().enumerate() {
             builder.groups.entry(change.address.resource()).or_default().push(index);
-            builder.add_steps(index, change);
+            builder.add_steps(index, change.action);
         }
         builder
     }
 
-    fn add_steps(&mut self, index: usize, change: &ResourceChange) {
-        let (made, gone) = match change.action {
+    fn add_steps(&mut self, index: usize, action: Action) {
+        let (made, gone) = match action {
             Action::NoOp | Action::Read => (None, None),
             Action::Create => (Some(self.add(index, StepKind::Do(Operation::Create))), None),
-            // Nothing is wrong with the object itself.
-            Action::Update if change.reason == Reason::Deposed => {
-                (Some(self.add(index, StepKind::RemoveDeposed)), None)
-            }
             Action::Update => (Some(self.add(index, StepKind::Do(Operation::Update))), None),
             Action::Deferred => (Some(self.add(index, StepKind::PlanLate)), None),
             Action::Forget => (None, Some(self.add(index, StepKind::Forget))),

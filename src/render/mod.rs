@@ -3,6 +3,7 @@
 //! Nothing here prints, reads a file or asks for the time; colour, width and the present moment are parameters. It sees
 //! plans, events and states as data and knows nothing of engines, backends or the command line.
 
+pub mod conclusion;
 pub mod event;
 pub mod history;
 pub mod look;

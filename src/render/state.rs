@@ -95,32 +95,68 @@ pub fn status_paint(status: Status) -> Paint {
 /// What differs between two states, by address.
 pub fn diff(before: &State, after: &State, look: Look) -> String {
     let mut out = String::new();
-    let mut addresses: Vec<&Address> = before.records.keys().chain(after.records.keys()).collect();
-    addresses.sort();
-    addresses.dedup();
-    for address in addresses {
-        let attributes = |state: &State| {
-            state
-                .records
-                .get(address)
-                .map(|record| record.object.as_ref().map(|object| object.attributes.clone()).unwrap_or_default())
+    for (address, change, diffs) in changes(before, after) {
+        let (symbol, paint) = match change {
+            "added" => ("+", Paint::Green),
+            "removed" => ("-", Paint::Red),
+            _ => ("~", Paint::Yellow),
         };
-        let (symbol, paint, old, new) = match (attributes(before), attributes(after)) {
-            (Some(old), Some(new)) => ("~", Paint::Yellow, old, new),
-            (None, Some(new)) => ("+", Paint::Green, Value::map::<&str>([]), new),
-            (Some(old), None) => ("-", Paint::Red, old, Value::map::<&str>([])),
-            (None, None) => continue,
-        };
-        let diffs = deployctl_sdk::default_plan::compare(&old, &new);
-        if diffs.is_empty() && symbol == "~" {
-            continue;
-        }
         out.push_str(&format!("{} {}\n", look.paint(paint, symbol), look.bold(&clean(&address.to_string()))));
-        if symbol != "-" {
-            super::plan::attributes(&mut out, &diffs, symbol == "+", "    ", look);
+        if change != "removed" {
+            super::plan::attributes(&mut out, &diffs, change == "added", "    ", look);
         }
     }
     out
+}
+
+/// What differs between two states, as a document.
+#[derive(Serialize)]
+pub struct Differences {
+    format_version: u32,
+    changes: Vec<Difference>,
+}
+
+/// What differs at one address.
+#[derive(Serialize)]
+struct Difference {
+    address: String,
+    change: &'static str,
+    diffs: Vec<deployctl_sdk::Diff>,
+}
+
+/// What differs between two states, as a document.
+pub fn differences(before: &State, after: &State) -> Differences {
+    let changes = changes(before, after)
+        .into_iter()
+        .map(|(address, change, diffs)| Difference { address: address.to_string(), change, diffs })
+        .collect();
+    Differences { format_version: STATE_VIEW_FORMAT_VERSION, changes }
+}
+
+/// The addresses at which two states differ, with how.
+fn changes<'s>(before: &'s State, after: &'s State) -> Vec<(&'s Address, &'static str, Vec<deployctl_sdk::Diff>)> {
+    let mut addresses: Vec<&Address> = before.records.keys().chain(after.records.keys()).collect();
+    addresses.sort();
+    addresses.dedup();
+    let attributes = |state: &State, address: &Address| {
+        let record = state.records.get(address)?;
+        Some(record.object.as_ref().map(|object| object.attributes.clone()).unwrap_or_default())
+    };
+    let mut changes = Vec::new();
+    for address in addresses {
+        let nothing = || Value::map::<&str>([]);
+        let (change, old, new) = match (attributes(before, address), attributes(after, address)) {
+            (Some(old), Some(new)) => ("changed", old, new),
+            (None, Some(new)) => ("added", nothing(), new),
+            (Some(old), None) => ("removed", old, nothing()),
+            (None, None) => continue,
+        };
+        let diffs = deployctl_sdk::default_plan::compare(&old, &new);
+        if change != "changed" || !diffs.is_empty() {
+            changes.push((address, change, diffs));
+        }
+    }
+    changes
 }
 
 /// The state as a JSON document for programs: sensitive values are shown by their marks alone.
@@ -167,6 +203,18 @@ pub fn document(state: &State) -> Document<'_> {
         resources: state.records.iter().map(|(address, record)| resource(address, record)).collect(),
         outputs: &state.outputs,
     }
+}
+
+/// One record as a document of its own.
+#[derive(Serialize)]
+pub struct OneDocument<'s> {
+    format_version: u32,
+    resource: Resource<'s>,
+}
+
+/// One record as a document of its own.
+pub fn one<'s>(address: &Address, record: &'s Record) -> OneDocument<'s> {
+    OneDocument { format_version: STATE_VIEW_FORMAT_VERSION, resource: resource(address, record) }
 }
 
 /// One record as a document.

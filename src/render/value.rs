@@ -71,12 +71,22 @@ pub fn lines(value: &Value, columns: usize) -> Vec<String> {
     if let Some(line) = whole(value, columns).filter(|_| !is_text_of_lines(value)) {
         return vec![line];
     }
-    let mut lines = Vec::new();
-    let hidden = put_lines(value, columns.max(20), "", "", &mut lines);
+    let mut lines = Lines { shown: Vec::new(), most: SHOWN_LINES };
+    let hidden = lines.put_value(value, columns.max(20), "", "");
     if hidden > 0 {
-        lines.push(format!("… {} more lines", grouped(hidden)));
+        lines.shown.push(format!("… {} more lines", grouped(hidden)));
     }
-    lines
+    lines.shown
+}
+
+/// The value on as many lines as it takes, all of them: for those who asked for exactly this value.
+pub fn all_lines(value: &Value, columns: usize) -> Vec<String> {
+    if let Some(line) = whole(value, columns) {
+        return vec![line];
+    }
+    let mut lines = Lines { shown: Vec::new(), most: usize::MAX };
+    lines.put_value(value, columns.max(20), "", "");
+    lines.shown
 }
 
 /// Whether it is text that is better read line by line.
@@ -84,50 +94,55 @@ pub fn is_text_of_lines(value: &Value) -> bool {
     matches!(value, Value::String(text) if text.trim_end_matches('\n').contains('\n'))
 }
 
-/// Puts the value's lines, and answers how many found no room.
-fn put_lines(value: &Value, columns: usize, indent: &str, lead: &str, lines: &mut Vec<String>) -> usize {
-    let room = columns.saturating_sub(indent.len() + lead.len()).max(20);
-    let deeper = format!("{indent}  ");
-    match value {
-        Value::String(text) if is_text_of_lines(value) => {
-            let mut hidden = put(lines, format!("{indent}{lead}<<"));
-            for line in text.lines() {
-                hidden += put_with(lines, || format!("{deeper}{}", clean(&cut_end(line, columns))));
-            }
-            hidden
-        }
-        Value::List(items) if whole(value, room).is_none() => {
-            let mut hidden = put(lines, format!("{indent}{lead}["));
-            for item in items.iter() {
-                hidden += if lines.len() < SHOWN_LINES { put_lines(item, columns, &deeper, "", lines) } else { 1 };
-            }
-            hidden + put(lines, format!("{indent}]"))
-        }
-        Value::Map(members) if whole(value, room).is_none() => {
-            let mut hidden = put(lines, format!("{indent}{lead}{{"));
-            for (name, member) in members.iter() {
-                hidden += if lines.len() < SHOWN_LINES {
-                    put_lines(member, columns, &deeper, &format!("{} = ", key(name)), lines)
-                } else {
-                    1
-                };
-            }
-            hidden + put(lines, format!("{indent}}}"))
-        }
-        other => put_with(lines, || format!("{indent}{lead}{}", inline(other, room))),
-    }
+/// Lines up to the most that may be shown.
+struct Lines {
+    shown: Vec<String>,
+    most: usize,
 }
 
-fn put(lines: &mut Vec<String>, line: String) -> usize {
-    put_with(lines, || line)
-}
-
-fn put_with(lines: &mut Vec<String>, line: impl FnOnce() -> String) -> usize {
-    if lines.len() >= SHOWN_LINES {
-        return 1;
+impl Lines {
+    /// Puts the value's lines, and answers how many found no room.
+    fn put_value(&mut self, value: &Value, columns: usize, indent: &str, lead: &str) -> usize {
+        let room = columns.saturating_sub(indent.len() + lead.len()).max(20);
+        let deeper = format!("{indent}  ");
+        match value {
+            Value::String(text) if is_text_of_lines(value) => {
+                let mut hidden = self.put(|| format!("{indent}{lead}<<"));
+                for line in text.lines() {
+                    hidden += self.put(|| format!("{deeper}{}", clean(&cut_end(line, columns))));
+                }
+                hidden
+            }
+            Value::List(items) if whole(value, room).is_none() => {
+                let mut hidden = self.put(|| format!("{indent}{lead}["));
+                for item in items.iter() {
+                    hidden += if self.is_full() { 1 } else { self.put_value(item, columns, &deeper, "") };
+                }
+                hidden + self.put(|| format!("{indent}]"))
+            }
+            Value::Map(members) if whole(value, room).is_none() => {
+                let mut hidden = self.put(|| format!("{indent}{lead}{{"));
+                for (name, member) in members.iter() {
+                    let lead = format!("{} = ", key(name));
+                    hidden += if self.is_full() { 1 } else { self.put_value(member, columns, &deeper, &lead) };
+                }
+                hidden + self.put(|| format!("{indent}}}"))
+            }
+            other => self.put(|| format!("{indent}{lead}{}", inline(other, room))),
+        }
     }
-    lines.push(line());
-    0
+
+    fn is_full(&self) -> bool {
+        self.shown.len() >= self.most
+    }
+
+    fn put(&mut self, line: impl FnOnce() -> String) -> usize {
+        if self.is_full() {
+            return 1;
+        }
+        self.shown.push(line());
+        0
+    }
 }
 
 /// The text in quotes, its middle left out where it is longer than the columns.
@@ -137,6 +152,9 @@ pub fn quoted(text: &str, columns: usize) -> String {
     if text.len() <= columns || text.chars().nth(columns).is_none() {
         quote(text, &mut out);
         return out;
+    }
+    if let Some(short) = short_digest(text) {
+        return format!("\"{short}…\"");
     }
     let tail_length = columns / 3;
     let head: String = text.chars().take(columns - tail_length - 1).collect();
@@ -149,6 +167,13 @@ pub fn quoted(text: &str, columns: usize) -> String {
     out.push('"');
     out.push_str(&format!(" ({} characters)", grouped(text.chars().count())));
     out
+}
+
+/// Enough of a SHA-256 digest, with or without its name before it, to tell it from others.
+fn short_digest(text: &str) -> Option<&str> {
+    let digits = text.strip_prefix("sha256:").unwrap_or(text);
+    let is_digest = digits.len() == 64 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_digest.then(|| text.get(..text.len() - 52)).flatten()
 }
 
 fn quote(text: &str, out: &mut String) {

@@ -145,14 +145,32 @@ impl Store {
 
     async fn stored(&self) -> Result<Option<codec::Stored>> {
         let Some(bytes) = self.backend.get(STATE_FILE).await? else { return Ok(None) };
-        let place = self.backend.place(STATE_FILE);
-        let body = envelope::unwrap(&STATE, &bytes, &place)?;
+        self.decoded(&bytes, &self.backend.place(STATE_FILE)).await.map(Some)
+    }
+
+    async fn decoded(&self, bytes: &[u8], place: &str) -> Result<codec::Stored> {
+        let body = envelope::unwrap(&STATE, bytes, place)?;
         let key = self.reading_key().await?;
-        let stored = codec::read_state(&body, &key).map_err(|error| {
+        codec::read_state(&body, &key).map_err(|error| {
             Error::failed(format!("the state {place} cannot be read: {error}"))
                 .with_hint(format!("if it was sealed under another data key, set {STATE_KEY_VARIABLE} to that one"))
-        })?;
-        Ok(Some(stored))
+        })
+    }
+
+    /// The state's document as it rests, sensitive values as ciphertext; `None` if there is none.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn export(&self) -> Result<Option<Vec<u8>>> {
+        self.backend.get(STATE_FILE).await
+    }
+
+    /// Reads a document that [`Store::export`] gave; `place` names it in messages.
+    ///
+    /// # Errors
+    /// When it is no state, damaged, of a newer format, or sealed under another key.
+    pub async fn read_document(&self, bytes: &[u8], place: &str) -> Result<State> {
+        self.decoded(bytes, place).await.map(|stored| stored.state)
     }
 
     /// The key for reading; a passing one where there is none, which opens nothing and says so.

@@ -4,6 +4,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 
 mod cli;
+mod cli_apply;
+mod cli_plan;
+mod cli_state;
+mod cli_write;
 mod context;
 mod fuzz;
 mod generated;

@@ -124,6 +124,9 @@ fn children(out: &mut String, children: &[Child], look: Look) {
 
 /// A line for each difference between what was recorded and what is there.
 pub fn drift_line(path: &str, diff: &deployctl_sdk::Diff, room: usize, look: Look) -> String {
+    if path.is_empty() && diff.after.is_none() {
+        return "is gone".to_owned();
+    }
     let shown = attributes::difference(diff, false, room, look);
     let told = match shown.as_slice() {
         [one] => one.clone(),

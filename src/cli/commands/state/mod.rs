@@ -1,0 +1,130 @@
+//! `deployctl state`: looking at the state, and mending it. One file each.
+
+mod diff;
+mod list;
+mod locks;
+mod migrate;
+mod mv;
+mod prune;
+mod pull;
+mod push;
+mod recover;
+mod rm;
+mod show;
+mod unlock;
+
+use std::sync::Arc;
+
+use deployctl_sdk::Address;
+
+use crate::cli::Outcome;
+use crate::cli::args::Locking;
+use crate::cli::environment::Settings;
+use crate::cli::output::Output;
+use crate::cli::session::{self, Session};
+use crate::error::{Error, Result};
+use crate::event::Events;
+use crate::state::{Lock, LockInfo, State as Recorded, Store};
+
+/// Look at the state, and mend it.
+#[derive(Debug, clap::Subcommand)]
+pub enum State {
+    /// Print the addresses of what is managed
+    List(list::List),
+    /// Show one resource of the state
+    Show(show::Show),
+    /// Show what differs between two revisions
+    Diff(diff::Diff),
+    /// Give a resource another address
+    Mv(mv::Mv),
+    /// Stop managing a resource, and leave the real thing alone
+    Rm(rm::Rm),
+    /// Print the state's document
+    Pull(pull::Pull),
+    /// Replace the state by a document
+    Push(push::Push),
+    /// Show who holds the lock
+    Locks(locks::Locks),
+    /// Break a lock whose holder is gone
+    Unlock(unlock::Unlock),
+    /// Rebuild a lost state from the marks on what is really there
+    Recover(recover::Recover),
+    /// Remove revisions that are past their time
+    Prune(prune::Prune),
+    /// Take over a state from another folder
+    Migrate(migrate::Migrate),
+}
+
+/// Runs it.
+pub fn run(settings: &Settings, output: &Output, command: State) -> Outcome {
+    session::run(settings, output, false, |session| async move {
+        match command {
+            State::List(arguments) => list::run(session, &arguments).await,
+            State::Show(arguments) => show::run(session, &arguments).await,
+            State::Diff(arguments) => diff::run(session, &arguments).await,
+            State::Mv(arguments) => mv::run(session, &arguments).await,
+            State::Rm(arguments) => rm::run(session, &arguments).await,
+            State::Pull(_) => pull::run(session).await,
+            State::Push(arguments) => push::run(session, &arguments).await,
+            State::Locks(_) => locks::run(session).await,
+            State::Unlock(arguments) => unlock::run(session, &arguments).await,
+            State::Recover(arguments) => recover::run(session, &arguments).await,
+            State::Prune(arguments) => prune::run(session, &arguments).await,
+            State::Migrate(arguments) => migrate::run(session, &arguments).await,
+        }
+    })
+}
+
+/// A state that is being edited by hand.
+struct Editing {
+    store: Store,
+    lock: Lock,
+    state: Recorded,
+}
+
+impl Editing {
+    /// Takes the lock and reads the state.
+    async fn begin(session: &Session<'_>, command: &str, locking: &Locking) -> Result<Self> {
+        let store = session.store().await?;
+        let timeout = session.lock_timeout(locking.lock_timeout)?;
+        let events: Events = session.watcher.events();
+        let lock = store.lock(LockInfo::of_this_process(command), timeout, &events);
+        let lock = session.unless_interrupted(lock).await?;
+        let loaded = store.load().await?;
+        if loaded.run.is_some() {
+            lock.release().await?;
+            return Err(Error::failed("an earlier run was interrupted, and what it did is not settled yet")
+                .with_hint("`deployctl apply` settles it; then edit the state"));
+        }
+        Ok(Self { store, lock, state: loaded.state })
+    }
+
+    /// Writes the edited state, with a line in the history.
+    async fn finish(self, command: &str) -> Result<Recorded> {
+        let saved = self.store.save(&self.lock, self.state, command).await;
+        self.lock.release().await?;
+        saved
+    }
+
+    /// Gives the lock back, with nothing changed.
+    async fn give_up<T>(self, error: Error) -> Result<T> {
+        self.lock.release().await?;
+        Err(error)
+    }
+}
+
+/// The addresses that a target covers.
+fn covered(state: &Recorded, target: &Address) -> Vec<Address> {
+    state.records.keys().filter(|address| target.covers(address)).cloned().collect()
+}
+
+/// Changes what other records depend on.
+fn redirect(state: &mut Recorded, change: impl Fn(&Address) -> Option<Address>) {
+    for record in state.records.values_mut() {
+        let changed = record.dependencies.iter().any(|address| change(address).as_ref() != Some(address));
+        if changed {
+            let record = Arc::make_mut(record);
+            record.dependencies = record.dependencies.iter().filter_map(&change).collect();
+        }
+    }
+}
