@@ -164,7 +164,10 @@ fn facts(object: &Object, schema: Option<&ResourceSchema>) -> Vec<String> {
             let name = attribute.name.as_str();
             let value = object.attributes.get(name).filter(|_| name != "status" && !name.ends_with("_at"))?;
             match value {
-                Value::String(text) => Some(format!("{name} {}", crate::render::text::cut_end(text, 24))),
+                Value::String(text) => Some(match value::short_digest(text) {
+                    Some(short) => format!("{name} {short}…"),
+                    None => format!("{name} {}", crate::render::text::cut_end(text, 40)),
+                }),
                 Value::Number(_) | Value::Bool(_) => Some(format!("{name} {}", value::inline(value, 24))),
                 _ => None,
             }

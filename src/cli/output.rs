@@ -32,6 +32,7 @@ impl Output {
                 ColorWhen::Auto => terminal,
             },
             width: if terminal { terminal_width() } else { Look::plain().width },
+            cuts: terminal,
         };
         let (out, err) = (io::stdout().is_terminal(), io::stderr().is_terminal());
         Self { out: look(out), err: look(err), json, live: err && !json }

@@ -7,6 +7,8 @@ pub struct Look {
     pub color: bool,
     /// How many columns there are.
     pub width: usize,
+    /// Whether what is too wide for its line is cut. Programs that read a table get all of it.
+    pub cuts: bool,
 }
 
 /// What a piece of text is painted as.
@@ -33,7 +35,7 @@ pub enum Paint {
 impl Look {
     /// No colour, and the width of most terminals.
     pub const fn plain() -> Self {
-        Self { color: false, width: 100 }
+        Self { color: false, width: 100, cuts: false }
     }
 
     /// The text in that paint, if there is colour.

@@ -1,7 +1,7 @@
 //! Columns under headings.
 
 use super::look::{Look, Paint};
-use super::text::{cut_middle, pad, width};
+use super::text::{cut_end, pad, width};
 
 /// A cell.
 #[derive(Debug, Clone)]
@@ -23,8 +23,8 @@ impl<T: Into<String>> From<T> for Cell {
     }
 }
 
-/// The rows under their headings, each column as wide as its widest cell, the last one cut where the line would be wider
-/// than the look allows. Nothing at all where there are no rows.
+/// The rows under their headings, each column as wide as its widest cell, the last one cut where the look asks for
+/// it and the line would be too wide. Nothing at all where there are no rows.
 pub fn table<const N: usize>(headings: [&str; N], rows: &[[Cell; N]], look: Look) -> String {
     let mut columns = headings.map(width);
     for row in rows {
@@ -49,8 +49,8 @@ fn line(out: &mut String, cells: &[Cell], columns: &[usize], look: Look) {
     let mut pending = String::new();
     for (position, (cell, column)) in cells.iter().zip(columns).enumerate() {
         let last = position + 1 == cells.len();
-        let text =
-            if last { cut_middle(&cell.text, look.width.saturating_sub(used).max(30)) } else { cell.text.clone() };
+        let room = if last && look.cuts { look.width.saturating_sub(used).max(30) } else { usize::MAX };
+        let text = cut_end(&cell.text, room);
         let padded = if last { text.clone() } else { pad(&text, column + 2) };
         used += column + 2;
         let trailing = padded.get(text.len()..).unwrap_or_default();

@@ -58,6 +58,28 @@ pub fn cut_end(text: &str, columns: usize) -> String {
     cut
 }
 
+/// The words on lines of so many columns; empty lines part paragraphs as before.
+pub fn wrapped(text: &str, columns: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (position, paragraph) in text.trim().split("\n\n").enumerate() {
+        if position > 0 {
+            lines.push(String::new());
+        }
+        let mut line = String::new();
+        for word in paragraph.split_whitespace() {
+            if !line.is_empty() && width(&line) + 1 + width(word) > columns {
+                lines.push(std::mem::take(&mut line));
+            }
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+        lines.push(line);
+    }
+    lines
+}
+
 /// A count with its thousands set apart: `10,485,760`.
 pub fn grouped(count: usize) -> String {
     let digits = count.to_string();

@@ -169,8 +169,8 @@ pub fn quoted(text: &str, columns: usize) -> String {
     out
 }
 
-/// Enough of a SHA-256 digest, with or without its name before it, to tell it from others.
-fn short_digest(text: &str) -> Option<&str> {
+/// Enough of a SHA-256 digest, with or without its name before it, to tell it from others; `None` for other texts.
+pub fn short_digest(text: &str) -> Option<&str> {
     let digits = text.strip_prefix("sha256:").unwrap_or(text);
     let is_digest = digits.len() == 64 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
     is_digest.then(|| text.get(..text.len() - 52)).flatten()

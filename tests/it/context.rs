@@ -116,11 +116,14 @@ static FILTERS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
     [
         (r"\b[0-9a-f]{64}\b", "[DIGEST]"),
         (r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", "[UUID]"),
-        (r"(?i)(digest|short_digest\W+|plan) [0-9a-f]{4}-[0-9a-f]{4}\b", "$1 [SHORT]"),
+        (r"(?i)\b((?:digest|apply|destroy|deploy|to \d+|plan) `?)[0-9a-f]{4}-[0-9a-f]{4}\b", "${1}[SHORT]"),
         (r#""short_digest":"[0-9a-f]{4}-[0-9a-f]{4}""#, r#""short_digest":"[SHORT]""#),
+        (r"\bana@\S+ *", "ana@[HOST]  "),
+        (r"\b(SERIAL|WHEN|WHO|WHAT) {2,}", "$1  "),
+        (r"\b\d+\.\d s\b", "[DURATION]"),
+        (r"\b\d+ s\b *", "[AGO] "),
         (r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "[TIME]"),
         (r"\b(today|yesterday) \d\d:\d\d", "[WHEN]"),
-        (r"\b\d+\.\d s\b", "[DURATION]"),
         (r#""(millis|pid)":\d+"#, r#""$1":0"#),
         (r"\bpid \d+", "pid [PID]"),
     ]

@@ -9,9 +9,10 @@ use crate::cli::environment::Settings;
 use crate::cli::exit::Exit;
 use crate::cli::output::Output;
 use crate::cli::session::{self, Session};
-use crate::event::Outcome as Ending;
-use crate::render::event::done;
+use crate::event::{Ledger, Outcome as Ending};
+use crate::render::event::{done, done_in_words};
 use crate::render::history::{Run, runs};
+use crate::render::plan::short_digest;
 use crate::render::reason;
 use crate::render::text::clean;
 use crate::state::AuditEntry;
@@ -69,9 +70,24 @@ fn row(entry: &AuditEntry) -> Run {
         serial: entry.serial,
         at: entry.at,
         who: format!("{}@{}", entry.who, entry.host),
-        what: entry.command.clone(),
-        result: entry.result.clone(),
+        what: what(entry),
+        result: result(entry),
     }
+}
+
+/// The command, with the plan that it carried out.
+fn what(entry: &AuditEntry) -> String {
+    let digest = entry.plan_digest.as_deref().and_then(|text| text.parse().ok());
+    match digest {
+        Some(digest) if !entry.command.contains("plan ") => format!("{} {}", entry.command, short_digest(&digest)),
+        _ => entry.command.clone(),
+    }
+}
+
+/// The result, with what was done where all went well.
+fn result(entry: &AuditEntry) -> String {
+    let done = done_in_words(&Ledger { entries: entry.actions.clone(), serial: entry.serial });
+    if entry.result == "ok" && !done.is_empty() { format!("ok, {done}") } else { entry.result.clone() }
 }
 
 fn actions(entry: &AuditEntry) -> String {

@@ -10,7 +10,7 @@ use crate::cli::session::providers;
 use crate::diagnostic::did_you_mean;
 use crate::error::Error;
 use crate::render::table::table;
-use crate::render::text::{clean, pad, width};
+use crate::render::text::{clean, pad, width, wrapped};
 use crate::render::{Look, value};
 
 /// Show the resource types and their attributes.
@@ -83,7 +83,7 @@ fn first_sentence(doc: &str) -> String {
 }
 
 fn one(resource: &ResourceSchema, look: Look) -> String {
-    let mut out = format!("{}\n{}\n\n", look.bold(&resource.name), resource.doc.trim());
+    let mut out = format!("{}\n{}\n\n", look.bold(&resource.name), wrapped(&resource.doc, look.width).join("\n"));
     attributes(&mut out, &resource.attributes, "", look);
     if !resource.example.trim().is_empty() {
         out.push_str(&format!("\n{}\n", look.bold("Example")));
@@ -97,8 +97,9 @@ fn attributes(out: &mut String, all: &[Attribute], indent: &str, look: Look) {
     for attribute in all {
         let what = clean(&about(attribute));
         out.push_str(&format!("{indent}{}  {what}\n", look.bold(&pad(&attribute.name, column))));
-        let doc = attribute.doc.split_whitespace().collect::<Vec<_>>().join(" ");
-        out.push_str(&format!("{indent}{:column$}  {}\n", "", look.dim(&doc)));
+        for line in wrapped(&attribute.doc, look.width.saturating_sub(indent.len() + column + 2).max(30)) {
+            out.push_str(&format!("{indent}{:column$}  {}\n", "", look.dim(&line)));
+        }
         if let AttributeKind::Block { attributes: inside, .. } = &attribute.kind {
             attributes_below(out, inside, indent, look);
         }

@@ -47,7 +47,7 @@ pub fn run(settings: &Settings, output: &Output) -> Outcome {
         Err(error) if output.json && error.kind == ErrorKind::Invalid => {
             let diagnostics = error.report.as_ref().map(report::complaints).unwrap_or_default();
             output.document(&Document { format_version: 1, valid: false, diagnostics })?;
-            Err(error)
+            Ok(Exit::from(&error))
         }
         Err(error) => Err(error),
     }

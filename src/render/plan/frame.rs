@@ -121,13 +121,14 @@ pub fn drift(out: &mut String, plan: &Plan, look: Look) {
     let column = rows.iter().map(|(address, ..)| width(&address.to_string())).filter(|width| *width <= 40).max();
     let column = column.unwrap_or(0);
     for (address, diffs, outcome) in rows {
-        let mut name = address.to_string();
+        let (mut name, mut outcome) = (address.to_string(), outcome);
         for diff in diffs {
             let room = look.width.saturating_sub(column + 4).max(30);
             let line = change::drift_line(&diff.path.to_string(), diff, room, look);
             out.push_str(format!("  {}  {line}  {}", pad(&name, column), look.dim(outcome)).trim_end());
             out.push('\n');
             name.clear();
+            outcome = "";
         }
     }
     out.push('\n');

@@ -10,7 +10,7 @@ use crate::render::{Look, reason};
 const ROOM: usize = 56_000;
 
 /// How wide the folded texts are.
-const LOOK: Look = Look { color: false, width: 110 };
+const LOOK: Look = Look { color: false, width: 110, cuts: false };
 
 /// The plan.
 pub fn markdown(plan: &Plan, frame: Frame<'_>) -> String {

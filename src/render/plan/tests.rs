@@ -191,7 +191,7 @@ fn a_plan_as_text() {
 #[test]
 fn a_saved_plan_in_colour_on_a_narrow_terminal() {
     let plan = Plan { changes: vec![container()], waves: vec![vec![0]], ..empty() };
-    let shown = text(&plan, Frame { saved: Some("plan.bin"), ..FRAME }, Look { color: true, width: 60 });
+    let shown = text(&plan, Frame { saved: Some("plan.bin"), ..FRAME }, Look { color: true, width: 60, cuts: true });
     insta::assert_snapshot!(shown.replace('\u{1b}', "^"));
 }
 

@@ -29,7 +29,11 @@ pub fn text(plan: &Plan, around: Frame<'_>, look: Look) -> String {
     if let Some(legend) = frame::legend(plan, look) {
         out.push_str(&format!("{legend}\n"));
     }
-    out.push_str(&format!("{}\n", look.bold(&format!("Plan: {}", summary(&plan.summary())))));
+    let counts = match plan.mode {
+        Mode::RefreshOnly => format!("{} to be brought up to date in the state", counted(plan.drift.len(), "resource")),
+        _ => summary(&plan.summary()),
+    };
+    out.push_str(&format!("{}\n", look.bold(&format!("Plan: {counts}"))));
     if let Some(order) = order(plan) {
         out.push_str(&format!("Order: {order}\n"));
     }
