@@ -24,6 +24,8 @@ pub(super) struct Finished {
     pub(super) deleted: bool,
     /// Old objects that could not be removed.
     pub(super) still_deposed: Vec<(ResourceId, Object)>,
+    /// Whether what earlier replacements left was among this step's tasks; if not, all of it is still there.
+    pub(super) cleaned: bool,
     /// Whether the provider came back at all.
     pub(super) answered: bool,
     /// How long it took.
@@ -48,6 +50,7 @@ pub(super) async fn carry_out(ready: Ready, setting: Setting) -> Finished {
         },
         deleted: false,
         still_deposed: Vec::new(),
+        cleaned: !ready.deposed.is_empty(),
         answered: true,
         took: Duration::ZERO,
         ready,

@@ -245,6 +245,9 @@ fn after_make(finished: &Finished) -> Option<Record> {
         _ => Status::Ready,
     };
     let mut deposed = still_deposed(finished);
+    if let (false, Some(prior)) = (finished.cleaned, &prior) {
+        deposed.extend(prior.deposed.iter().cloned());
+    }
     let old_id = prior.as_ref().map_or(before.id, |prior| prior.id);
     deposed.extend(applied.deposed.iter().map(|object| Deposed { id: old_id, object: object.clone() }));
     if let (true, Some(old), false) = (replaces_prior, prior.and_then(|prior| prior.object), hands_over(finished)) {
