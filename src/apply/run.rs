@@ -18,7 +18,7 @@ use super::Interrupt;
 use super::action::{Finished, Setting, carry_out};
 use super::conclude::Gated;
 use super::outcome::{Applied, ApplyOptions};
-use super::prepare::{Preparation, Ready};
+use super::prepare::{Preparation, Ready, failed};
 use super::queue::{Busy, Runnable};
 use super::schedule::Schedule;
 use crate::config::Strategy;
@@ -289,6 +289,11 @@ impl<'p> Carrier<'p> {
             }
         }
         drop(work);
+        for step in self.schedule.give_up() {
+            // Steps that wait for each other: a mistake of ours, which must not pass for success.
+            let outcome = failed("it was never its turn; please report this plan");
+            self.enter(step, outcome, Duration::ZERO);
+        }
         match (idle_journal, failure) {
             (Some(journal), None) => Ok(journal),
             (_, Some(error)) => Err(error),

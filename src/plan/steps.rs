@@ -59,6 +59,7 @@ impl Steps {
         let mut builder = Builder::new(changes);
         builder.order_makers();
         builder.order_removers(recorded);
+        builder.grant_wishes();
         builder.finish()
     }
 
@@ -108,6 +109,8 @@ struct Builder<'c> {
     by_address: HashMap<&'c Address, usize>,
     made_joins: HashMap<Address, Option<usize>>,
     gone_joins: HashMap<(Address, Goes), Option<usize>>,
+    /// Edges that are better kept, and given up where they would close a circle.
+    wishes: Vec<(usize, usize)>,
 }
 
 impl<'c> Builder<'c> {
@@ -121,6 +124,7 @@ impl<'c> Builder<'c> {
             by_address: changes.iter().enumerate().map(|(index, change)| (&change.address, index)).collect(),
             made_joins: HashMap::new(),
             gone_joins: HashMap::new(),
+            wishes: Vec::new(),
         };
         for (index, change) in changes.iter().enumerate() {
             builder.groups.entry(change.address.resource()).or_default().push(index);
@@ -200,10 +204,42 @@ impl<'c> Builder<'c> {
             let Some(step) = step else { continue };
             for dependency in recorded(&change.address) {
                 let goes = if deletes_first { Goes::BeforeAnythingNew } else { Goes::ForGood };
-                if let Some(after) = self.gone_node(dependency, goes) {
-                    self.edge(step, after);
+                match self.gone_node(dependency, goes) {
+                    Some(after) if deletes_first => self.edge(step, after),
+                    Some(after) => self.wishes.push((step, after)),
+                    None => {}
                 }
             }
+        }
+    }
+
+    /// Adds the wishes, without those that lie on a circle: what lets go of something may be unable to do so before that
+    /// thing is gone, when it also waits for something that can only be replaced after that.
+    fn grant_wishes(&mut self) {
+        let wishes = std::mem::take(&mut self.wishes);
+        wishes.iter().for_each(|(from, to)| self.edge(*from, *to));
+        let order = self.topological();
+        if order.len() == self.nodes.len() {
+            return;
+        }
+        let mut sorted = vec![false; self.nodes.len()];
+        for step in order {
+            if let Some(sorted) = sorted.get_mut(step) {
+                *sorted = true;
+            }
+        }
+        let is_sorted = |step: usize| sorted.get(step).copied().unwrap_or_default();
+        for (from, to) in wishes.into_iter().filter(|(from, to)| !is_sorted(*from) && !is_sorted(*to)) {
+            self.remove_edge(from, to);
+        }
+    }
+
+    fn remove_edge(&mut self, from: usize, to: usize) {
+        let Some(node) = self.nodes.get_mut(from) else { return };
+        let Some(place) = node.next.iter().rposition(|next| *next == to) else { return };
+        node.next.remove(place);
+        if let Some(node) = self.nodes.get_mut(to) {
+            node.waits_for -= 1;
         }
     }
 
@@ -393,6 +429,16 @@ mod tests {
     fn what_lets_go_does_so_before_the_thing_is_deleted() {
         let changes = [change("a", Action::Delete, &[]), change("b", Action::Update, &[])];
         assert_eq!(order(&changes, &[("b", &["a"])]), ["~b", "-a"]);
+    }
+
+    #[test]
+    fn letting_go_first_is_given_up_where_it_would_close_a_circle() {
+        let first = Action::Replace(ReplaceOrder::DeleteFirst);
+        // `user` lets go of `old`, which was made after `base`, and waits for the new `base`.
+        let changes =
+            [change("base", first, &[]), change("old", Action::Delete, &[]), change("user", Action::Update, &["base"])];
+        let recorded: [(&str, &[&str]); 2] = [("old", &["base"]), ("user", &["old"])];
+        assert_eq!(order(&changes, &recorded), ["-old", "-base", "+base", "~user"]);
     }
 
     #[test]

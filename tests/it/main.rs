@@ -11,3 +11,4 @@ mod cli_write;
 mod context;
 mod fuzz;
 mod generated;
+mod simulation;
