@@ -22,7 +22,7 @@ pub struct Cli {
     pub global: Global,
     /// The command.
     #[command(subcommand)]
-    pub command: Command,
+    pub(crate) command: Command,
 }
 
 /// Flags of every command.
@@ -44,17 +44,17 @@ pub struct Global {
     /// Print results as JSON
     #[arg(long, global = true)]
     pub json: bool,
-    /// When to use colour [env: DEPLOYCTL_COLOR, NO_COLOR]
-    #[arg(long, value_name = "WHEN", global = true)]
+    /// When to use colour: auto, always or never [env: DEPLOYCTL_COLOR, NO_COLOR]
+    #[arg(long, value_name = "WHEN", global = true, hide_possible_values = true)]
     pub color: Option<ColorWhen>,
     /// The same as `--color never`
     #[arg(long, global = true, hide = true)]
     pub no_color: bool,
-    /// Log what deployctl does itself, to standard error [env: DEPLOYCTL_LOG]
-    #[arg(long, value_name = "LEVEL", global = true)]
+    /// Log what deployctl itself does: error, warn, info, debug or trace [env: DEPLOYCTL_LOG]
+    #[arg(long, value_name = "LEVEL", global = true, hide_possible_values = true)]
     pub log_level: Option<LogLevel>,
-    /// How to write that log [env: DEPLOYCTL_LOG_FORMAT]
-    #[arg(long, value_name = "FORMAT", global = true)]
+    /// How to write that log: text or json [env: DEPLOYCTL_LOG_FORMAT]
+    #[arg(long, value_name = "FORMAT", global = true, hide_possible_values = true)]
     pub log_format: Option<LogFormat>,
 }
 
@@ -106,51 +106,32 @@ pub enum LogFormat {
 }
 
 /// The commands, in the order in which help shows them.
+///
+/// What each of them says of itself stands with its arguments.
 #[derive(Debug, Subcommand)]
-pub enum Command {
-    /// Start a configuration in this folder, or check the one that is there
+pub(crate) enum Command {
     Init(commands::init::Init),
-    /// Check the configuration
     Validate(commands::validate::Validate),
-    /// Write the configuration in its standard form
     Fmt(commands::fmt::Fmt),
-    /// Evaluate expressions
     Console(commands::console::Console),
-    /// Print what depends on what, for Graphviz
     Graph(commands::graph::Graph),
-    /// Show the resource types and their attributes
     Schema(commands::schema::Schema),
-    /// Show what apply would do
     Plan(commands::plan::Plan),
-    /// Make everything as it is configured
     #[command(visible_alias = "deploy")]
     Apply(commands::apply::Apply),
-    /// Remove everything that is managed
     Destroy(commands::destroy::Destroy),
-    /// Go back to an earlier revision
     Rollback(commands::rollback::Rollback),
-    /// Show the state, or a saved plan
     Show(commands::show::Show),
-    /// Print outputs
     Output(commands::output::OutputValue),
-    /// Show what runs, and how it is
     Status(commands::status::Status),
-    /// Check the health of what runs
     Health(commands::health::Health),
-    /// List what is managed
     List(commands::list::List),
-    /// Show the runs that changed something
     History(commands::history::History),
-    /// Look at the state, and mend it
     #[command(subcommand)]
     State(commands::state::State),
-    /// Bring something that exists under management
     Import(commands::import::Import),
-    /// Show the logs of a resource
     Logs(commands::logs::Logs),
-    /// Print completions for a shell
     Completions(commands::completions::Completions),
-    /// Print the version
     Version(commands::version::Version),
 }
 
@@ -167,7 +148,7 @@ pub struct Selection {
     #[arg(long, value_name = "ADDRESS")]
     pub replace: Vec<Address>,
     /// Look at what is really there first; `--refresh=false` trusts the state
-    #[arg(long, value_name = "BOOL", default_value_t = true, num_args = 0..=1, require_equals = true,
+    #[arg(long, value_name = "BOOL", default_value_t = true, hide_default_value = true, hide_possible_values = true, num_args = 0..=1, require_equals = true,
         default_missing_value = "true", action = clap::ArgAction::Set)]
     pub refresh: bool,
 }

@@ -5,6 +5,7 @@
 
 mod cli;
 mod cli_apply;
+mod cli_live;
 mod cli_plan;
 mod cli_state;
 mod cli_write;

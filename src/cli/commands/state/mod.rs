@@ -29,29 +29,17 @@ use crate::state::{Lock, LockInfo, State as Recorded, Store};
 /// Look at the state, and mend it.
 #[derive(Debug, clap::Subcommand)]
 pub enum State {
-    /// Print the addresses of what is managed
     List(list::List),
-    /// Show one resource of the state
     Show(show::Show),
-    /// Show what differs between two revisions
     Diff(diff::Diff),
-    /// Give a resource another address
     Mv(mv::Mv),
-    /// Stop managing a resource, and leave the real thing alone
     Rm(rm::Rm),
-    /// Print the state's document
     Pull(pull::Pull),
-    /// Replace the state by a document
     Push(push::Push),
-    /// Show who holds the lock
     Locks(locks::Locks),
-    /// Break a lock whose holder is gone
     Unlock(unlock::Unlock),
-    /// Rebuild a lost state from the marks on what is really there
     Recover(recover::Recover),
-    /// Remove revisions that are past their time
     Prune(prune::Prune),
-    /// Take over a state from another folder
     Migrate(migrate::Migrate),
 }
 
