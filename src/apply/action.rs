@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::prepare::Ready;
 use crate::config::Retry;
+use crate::crash_point;
 use crate::event::{Event, Events};
 
 /// How long a provider may take to come back after it was cancelled, before its step is left for the next run to look for.
@@ -165,7 +166,12 @@ impl Tries<'_> {
             timeout: self.ready.timeout,
         };
         let connection: &dyn Connection = &*self.ready.connection;
-        let mut operation = connection.apply(change, &run);
+        let mut operation = Box::pin(async {
+            crash_point::pass();
+            let applied = connection.apply(change, &run).await;
+            crash_point::pass();
+            applied
+        });
         let mut timed_out = false;
         if let Some(timeout) = self.ready.timeout {
             match tokio::time::timeout(timeout, &mut operation).await {

@@ -14,6 +14,7 @@ use jiff::Timestamp;
 
 use super::backend::{Acquired, Backend, Condition, HeldLock};
 use super::lock::LockInfo;
+use crate::crash_point;
 use crate::error::{Error, Result};
 
 const LOCK: &str = "lock";
@@ -84,7 +85,10 @@ impl Backend for Local {
         if condition == Condition::Any {
             return blocking(move || fs::write_atomic(&file, &bytes, 0o600)).await.map(|()| true);
         }
-        match fs::write_new(&file, &bytes, 0o600) {
+        crash_point::pass();
+        let written = fs::write_new(&file, &bytes, 0o600);
+        crash_point::pass();
+        match written {
             Ok(()) => Ok(true),
             Err(error) if error.source.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
             Err(error) => Err(failed(error)),
@@ -99,7 +103,9 @@ impl Backend for Local {
 
     async fn delete(&self, path: &str) -> Result<()> {
         let file = self.path(path);
+        crash_point::pass();
         fs::remove_file(&file).map_err(failed)?;
+        crash_point::pass();
         match file.parent() {
             Some(folder) if folder.is_dir() => fs::sync_dir(folder).map_err(failed),
             _ => Ok(()),
@@ -184,7 +190,9 @@ impl Backend for Local {
 
 /// Runs something that waits for a disk where it does not hold up anything else.
 async fn blocking(work: impl FnOnce() -> Result<(), FsError> + Send + 'static) -> Result<()> {
+    crash_point::pass();
     let done = tokio::task::spawn_blocking(work).await;
+    crash_point::pass();
     done.map_err(|_| Error::failed("a write to the state's folder did not finish"))?.map_err(failed)
 }
 

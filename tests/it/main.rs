@@ -1,7 +1,7 @@
 //! The program from the outside: what it prints, where, and with which exit code.
 //!
 //! One binary for all of it, a module for each part of the surface.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::disallowed_methods)]
 
 mod cli;
 mod cli_apply;
@@ -10,6 +10,8 @@ mod cli_plan;
 mod cli_state;
 mod cli_write;
 mod context;
+mod crash;
 mod fuzz;
 mod generated;
+mod interrupt;
 mod simulation;

@@ -80,7 +80,7 @@ fn live_in(scene: &Scene, seed: u64) {
         let text = model.text();
         scene.world.set_odds(odds);
         for _ in 0..dice.below(TROUBLED_RUNS + 1) {
-            let before = law::recorded(&scene);
+            let before = law::recorded(scene);
             let mishap = mishap(&mut dice);
             let end = scene.run(&text, &Mode::Normal, mishap, &mut dice);
             law::dependencies_first(scene, &model, &before);
