@@ -204,7 +204,9 @@ impl Recorder {
             let file = inputs.files.get(&key).ok_or_else(|| not_captured(path))?;
             return Ok((file.clone(), self.content(&file.digest)?));
         }
-        if let Some(file) = self.seen().inputs.files.get(&key).cloned() {
+        // Looked up in a statement of its own: `content` takes the same lock.
+        let known = self.seen().inputs.files.get(&key).cloned();
+        if let Some(file) = known {
             return Ok((file.clone(), self.content(&file.digest)?));
         }
         let full = self.root.join(path);
@@ -329,5 +331,22 @@ impl Outside for Recorder {
         }
         let mut seen = self.seen();
         seen.inputs.uuids.entry(site.to_owned()).or_insert_with(|| uuid::Uuid::new_v4().to_string()).clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_read_once_and_answered_as_often_as_it_is_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.txt");
+        deployctl_sdk::fs::write_new(&path, b"first", 0o600).unwrap();
+        let recorder = Recorder::of_checkout(folder.path().to_owned(), String::new());
+        assert_eq!(&*recorder.read(Path::new("a.txt")).unwrap(), b"first");
+        deployctl_sdk::fs::write_atomic(&path, b"second", 0o600).unwrap();
+        assert_eq!(&*recorder.read(Path::new("./a.txt")).unwrap(), b"first");
+        assert_eq!(recorder.capture(Path::new("a.txt")).unwrap().digest, Digest::of(b"first"));
     }
 }
