@@ -11,6 +11,7 @@ mod cli_state;
 mod cli_write;
 mod context;
 mod crash;
+mod examples;
 mod fuzz;
 mod generated;
 mod interrupt;

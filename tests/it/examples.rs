@@ -1,0 +1,195 @@
+//! The examples, each applied, changed, rolled back and destroyed as its README says.
+//!
+//! Each test works on a copy, so that it may change files and does not meet somebody's own use of the example.
+
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+
+use crate::context::{Answer, Context};
+
+fn checkout() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A copy of an example, without what deployctl or a person left in it.
+fn copy_of(example: &str) -> Context {
+    let context = Context::new();
+    copy(&checkout().join("examples").join(example), context.path());
+    context
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for path in deployctl_sdk::fs::read_dir(from).unwrap() {
+        let name = path.file_name().unwrap();
+        if path.is_dir() && name != ".deployctl" && name != "run" {
+            copy(&path, &to.join(name));
+        } else if path.is_file() {
+            std::fs::copy(&path, to.join(name)).unwrap();
+        }
+    }
+}
+
+/// Takes down what a test has started, also when the test fails.
+struct Deployed<'c> {
+    context: &'c Context,
+    destroy: Vec<String>,
+}
+
+impl Deployed<'_> {
+    fn destroy(mut self) -> Answer {
+        let arguments = std::mem::take(&mut self.destroy);
+        self.context.run_args(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+}
+
+impl Drop for Deployed<'_> {
+    fn drop(&mut self) {
+        if !self.destroy.is_empty() {
+            let _ = self.context.command().args(&self.destroy).output();
+        }
+    }
+}
+
+fn deployed<'c>(context: &'c Context, destroy: &[&str]) -> Deployed<'c> {
+    Deployed { context, destroy: destroy.iter().map(|word| (*word).to_owned()).collect() }
+}
+
+#[track_caller]
+fn ok(answer: Answer) -> String {
+    assert_eq!(answer.code, 0, "{answer}");
+    answer.stdout
+}
+
+/// A port with the two after it, all free just now.
+fn three_free_ports() -> u16 {
+    let free = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
+    // By process, so that test runs beside each other do not take the same ones.
+    let start = 20_000 + u16::try_from(std::process::id() % 9_000).unwrap();
+    (start..30_000).step_by(3).find(|port| (*port..port + 3).all(free)).unwrap()
+}
+
+fn page(port: u16) -> Option<String> {
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()?;
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").ok()?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text).ok()?;
+    Some(text)
+}
+
+#[test]
+fn the_quickstart_runs_changes_rolls_back_and_goes() {
+    let mut context = copy_of("quickstart");
+    // The example builds its application with cargo, which wants to find its own things.
+    for name in ["HOME", "CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN"] {
+        if let Ok(value) = std::env::var(name) {
+            context.set(name, &value);
+        }
+    }
+    let port = three_free_ports();
+    context.set("DEPLOYCTL_VAR_port", &port.to_string());
+    context.set("DEPLOYCTL_VAR_checkout", &checkout().to_string_lossy());
+    let deployed = deployed(&context, &["destroy", "--auto-approve"]);
+
+    let plan = ok(context.run("plan"));
+    assert!(plan.contains("Plan: 6 to create"), "{plan}");
+    ok(context.run("apply --auto-approve"));
+    let shown = page(port).expect("the page can be fetched");
+    assert!(shown.contains("Welcome. Leave a note") && shown.contains("The first note was here"), "{shown}");
+    assert!(ok(context.run("plan --detailed-exitcode")).contains("No changes"));
+
+    let greeting = ["--var", "greeting=Good evening"];
+    let plan = ok(context.run_args(&[&["plan"][..], &greeting].concat()));
+    assert!(plan.contains("~ local_process.api"), "{plan}");
+    assert!(plan.contains("Plan: 0 to create, 1 to update, 0 to replace, 0 to delete"), "{plan}");
+    ok(context.run_args(&[&["apply", "--auto-approve"][..], &greeting].concat()));
+    assert!(page(port).unwrap().contains("Good evening"));
+
+    // The title is in a file that the front reads at each request: nothing is restarted.
+    let retitle = ["--var", "greeting=Good evening", "--var", "title=Visitors & guests"];
+    let before = ok(context.run("status"));
+    ok(context.run_args(&[&["apply", "--auto-approve"][..], &retitle].concat()));
+    assert!(page(port).unwrap().contains("Visitors &amp; guests"));
+    let pids = |status: &str| status.matches("pid ").count();
+    assert_eq!(pids(&before), pids(&ok(context.run("status"))));
+
+    let first = ok(context.run("rollback --auto-approve --to 1"));
+    assert!(page(port).unwrap().contains("Welcome. Leave a note"), "{first}");
+
+    ok(deployed.destroy());
+    for port in port..port + 3 {
+        assert!(TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err(), "something still listens on {port}");
+    }
+    assert!(!context.file("run").exists(), "the example's files are still there");
+}
+
+#[test]
+fn environments_stand_beside_each_other() {
+    let context = copy_of("environments");
+    let answer = context.run("plan");
+    assert_eq!(answer.code, 64, "{answer}");
+    assert!(answer.stderr.contains("staging") && answer.stderr.contains("production"), "{answer}");
+
+    let staging = deployed(&context, &["destroy", "--auto-approve", "--env", "staging"]);
+    let production = deployed(&context, &["destroy", "--auto-approve", "--env", "production"]);
+    ok(context.run("apply --auto-approve --env staging"));
+    ok(context.run("apply --auto-approve --env production"));
+
+    let conf = |path: &str| context.read(path);
+    assert_eq!(conf("run/staging.example.com/shop.conf"), "name = shop\nurl = http://shop.staging.example.com:8001/\n");
+    assert_eq!(
+        conf("run/example.com/billing.conf"),
+        "name = billing\nurl = http://billing.example.com:8002/\nlog = debug\n"
+    );
+    let urls = ok(context.run("output --env production --json urls"));
+    assert!(urls.contains("http://shop.example.com:8001/"), "{urls}");
+    let status = ok(context.run("status --env production"));
+    assert!(status.contains("local_process.watcher"), "{status}");
+    for text in [&status, &ok(context.run("show --env staging")), &ok(context.run("plan --env staging --var token=x"))]
+    {
+        assert!(!text.contains("only an example"), "{text}");
+    }
+
+    let plan = ok(context.run("plan --env staging --var replicas=3"));
+    assert!(plan.contains("Plan: 0 to create, 1 to update, 0 to replace, 0 to delete"), "{plan}");
+    let refused = context.run("plan --env staging --var replicas=9");
+    assert_eq!(refused.code, 65, "{refused}");
+    assert!(refused.stderr.contains("There must be between 1 and 8 replicas."), "{refused}");
+
+    ok(staging.destroy());
+    assert!(!context.file("run/staging.example.com").exists());
+    assert!(context.file("run/example.com/shop.conf").exists(), "production has nothing to do with staging");
+    ok(production.destroy());
+    assert!(!context.file("run").exists());
+}
+
+#[test]
+fn a_rollback_brings_back_what_was_captured() {
+    let context = copy_of("rollback");
+    let good = context.read("pages/index.html");
+    let deployed = deployed(&context, &["destroy", "--auto-approve"]);
+    ok(context.run("apply --auto-approve"));
+    assert_eq!(context.read("run/site/index.html"), good);
+    let index = context.read("run/mirror-1.txt");
+
+    context.write("pages/index.html", "<p>Closed for ever.</p>\n");
+    context.write("pages/news.html", "<p>News.</p>\n");
+    ok(context.run_args(&["apply", "--auto-approve", "--var", "notice=Under new management", "--var", "mirrors=3"]));
+    assert_eq!(context.read("run/site/index.html"), "<p>Closed for ever.</p>\n");
+    assert_eq!(context.read("run/site/notice.txt"), "Under new management\n");
+    assert!(context.file("run/mirror-2.txt").exists() && context.file("run/site/news.html").exists());
+
+    // Nothing of the folder is needed for the way back.
+    let pages: PathBuf = context.file("pages");
+    deployctl_sdk::fs::remove_dir_all(&pages).unwrap();
+    ok(context.run("rollback --auto-approve"));
+    assert_eq!(context.read("run/site/index.html"), good);
+    assert_eq!(context.read("run/mirror-1.txt"), index);
+    for gone in ["run/site/notice.txt", "run/site/news.html", "run/mirror-2.txt"] {
+        assert!(!context.file(gone).exists(), "{gone} is still there");
+    }
+
+    ok(deployed.destroy());
+    assert!(!context.file("run").exists());
+}
