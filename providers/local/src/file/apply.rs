@@ -1,15 +1,16 @@
 //! Making, changing and removing a file.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
+use deployctl_sdk::fs::FsResult;
 use deployctl_sdk::{
     Applied, AttrPath, CapturedFile, Change, ErrorKind, Files, Object, Ownership, Place, ProviderError, ResourceSchema,
     Value,
 };
 
 use super::prepare::parse_mode;
-use super::{disk, observe};
+use super::{disk, folders, observe};
 use crate::attributes::{refused, settled, text, texts};
 use crate::claim::{self, Claim};
 
@@ -36,21 +37,36 @@ fn try_create(
     }
     let new = earlier.is_none();
     let mut folders = earlier.map(|claim| claim.folders).unwrap_or_default();
-    for folder in disk::missing_folders(&full) {
-        let folder = below_root(&folder, &place.root);
+    for folder in folders::note(place, &full).map_err(refused)? {
         if !folders.contains(&folder) {
             folders.push(folder);
         }
     }
     claim::make(&place.data, &claim_of(change, &folders)).map_err(refused)?;
-    let put = disk::make_folders(&full).and_then(|_| disk::put(&full, change.mark.id, &wanted.bytes, wanted.mode, new));
+    let put = put_with_folders(&full, change, &wanted, new);
     if let Err(error) = put {
         let taken = error.source.kind() == std::io::ErrorKind::AlreadyExists;
-        disk::remove_empty_folders(&at_root(place, &folders));
+        folders::remove_empty(place, &folders);
         let _ = claim::release(&place.data, change.mark.id, &wanted.path);
         return Err(if taken { not_ours(&wanted.path, &change.mark) } else { refused(error) });
     }
     Ok(object(schema, change, observe::private(&folders)))
+}
+
+/// Puts the file in place, and makes its folders once more where another file's removal has just taken an empty one away.
+fn put_with_folders(full: &Path, change: &Change, wanted: &Wanted, new: bool) -> FsResult<()> {
+    let put = || {
+        disk::make_folders(full)?;
+        disk::put(full, change.mark.id, &wanted.bytes, wanted.mode, new)
+    };
+    let mut result = put();
+    for _ in 0..5 {
+        match &result {
+            Err(error) if error.is_not_found() => result = put(),
+            _ => break,
+        }
+    }
+    result
 }
 
 /// Puts content and mode right where the file stands.
@@ -110,7 +126,7 @@ pub(crate) fn delete(place: &Place, change: &Change) -> Applied {
     if let Err(error) = removed {
         return Applied::failed(Some(prior.clone()), error);
     }
-    disk::remove_empty_folders(&at_root(place, &texts(&prior.private, "folders").unwrap_or_default()));
+    folders::remove_empty(place, &texts(&prior.private, "folders").unwrap_or_default());
     match claim::release(&place.data, change.mark.id, &path) {
         Ok(()) => Applied::gone(),
         Err(error) => Applied::failed(Some(prior.clone()), refused(error)),
@@ -173,13 +189,4 @@ fn not_ours(path: &str, mark: &Ownership) -> ProviderError {
         ..ProviderError::new(ErrorKind::NotOurs, format!("{path} is there already, and deployctl did not make it"))
             .with_hint(format!("to manage it from now on: deployctl import '{address}' '{path}'"))
     }
-}
-
-/// A folder as it is kept: relative to the configuration's folder where it lies below it.
-fn below_root(folder: &Path, root: &Path) -> String {
-    folder.strip_prefix(root).unwrap_or(folder).to_string_lossy().into_owned()
-}
-
-fn at_root(place: &Place, folders: &[String]) -> Vec<PathBuf> {
-    folders.iter().map(|folder| place.root.join(folder)).collect()
 }

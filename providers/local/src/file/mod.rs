@@ -2,6 +2,7 @@
 
 mod apply;
 mod disk;
+mod folders;
 mod observe;
 mod prepare;
 

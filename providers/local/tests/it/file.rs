@@ -26,6 +26,17 @@ async fn a_file_is_made_changed_and_removed_with_its_folders() {
 }
 
 #[tokio::test]
+async fn a_folder_goes_with_the_last_file_in_it() {
+    let bench = Bench::new(TYPE).await;
+    let first = bench.create(&[("path", "a/b/c.txt".into()), ("content", "one".into())]).await;
+    let second = bench.create(&[("path", "a/b/d.txt".into()), ("content", "two".into())]).await;
+    assert!(bench.delete(&first).await.error.is_none());
+    assert!(bench.path("a/b/d.txt").exists());
+    assert!(bench.delete(&second).await.error.is_none());
+    assert!(!bench.path("a").exists());
+}
+
+#[tokio::test]
 async fn folders_that_others_use_stay() {
     let bench = Bench::new(TYPE).await;
     let object = bench.create(&[("path", "a/b/c.txt".into()), ("content", "one".into())]).await;
