@@ -47,7 +47,7 @@ environment "production" {
 }
 
 locals {
-  folder = "run/${var.domain}"
+  folder = "run-${var.domain}"
   urls   = { for name, service in var.services : name => "http://${name}.${var.domain}:${service.port}/" }
 }
 
@@ -58,9 +58,9 @@ resource "local_file" "service" {
   content = <<-EOT
     name = ${each.key}
     url = ${local.urls[each.key]}
-    %{~ if each.value.debug ~}
+    %{ if each.value.debug ~}
     log = debug
-    %{~ endif ~}
+    %{ endif ~}
   EOT
 }
 

@@ -23,7 +23,7 @@ fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for path in deployctl_sdk::fs::read_dir(from).unwrap() {
         let name = path.file_name().unwrap();
-        if path.is_dir() && name != ".deployctl" && name != "run" {
+        if path.is_dir() && name != ".deployctl" && !name.to_string_lossy().starts_with("run") {
             copy(&path, &to.join(name));
         } else if path.is_file() {
             std::fs::copy(&path, to.join(name)).unwrap();
@@ -137,9 +137,9 @@ fn environments_stand_beside_each_other() {
     ok(context.run("apply --auto-approve --env production"));
 
     let conf = |path: &str| context.read(path);
-    assert_eq!(conf("run/staging.example.com/shop.conf"), "name = shop\nurl = http://shop.staging.example.com:8001/\n");
+    assert_eq!(conf("run-staging.example.com/shop.conf"), "name = shop\nurl = http://shop.staging.example.com:8001/\n");
     assert_eq!(
-        conf("run/example.com/billing.conf"),
+        conf("run-example.com/billing.conf"),
         "name = billing\nurl = http://billing.example.com:8002/\nlog = debug\n"
     );
     let urls = ok(context.run("output --env production --json urls"));
@@ -158,10 +158,10 @@ fn environments_stand_beside_each_other() {
     assert!(refused.stderr.contains("There must be between 1 and 8 replicas."), "{refused}");
 
     ok(staging.destroy());
-    assert!(!context.file("run/staging.example.com").exists());
-    assert!(context.file("run/example.com/shop.conf").exists(), "production has nothing to do with staging");
+    assert!(!context.file("run-staging.example.com").exists());
+    assert!(context.file("run-example.com/shop.conf").exists(), "production has nothing to do with staging");
     ok(production.destroy());
-    assert!(!context.file("run").exists());
+    assert!(!context.file("run-example.com").exists());
 }
 
 #[test]
