@@ -1,5 +1,5 @@
 //! Where a state is kept, as far as the rules of state need to know: named bytes that can be read, put under a condition,
-//! appended to durably, listed and deleted, and a lock. What the bytes mean is not a backend's affair.
+//! grown durably, listed and deleted, and a lock. What the bytes mean is not a backend's affair.
 
 use async_trait::async_trait;
 
@@ -24,8 +24,8 @@ pub trait Backend: Send + Sync {
     /// Puts bytes in place, whole or not at all, durably. Answers whether the condition held; if not, nothing was done.
     async fn put(&self, path: &str, bytes: Vec<u8>, condition: Condition) -> Result<bool>;
 
-    /// Adds bytes to the end, durably; makes the object if there is none.
-    async fn append(&self, path: &str, bytes: Vec<u8>) -> Result<()>;
+    /// Opens what is there for growing at its end.
+    async fn log(&self, path: &str) -> Result<Box<dyn Log>>;
 
     /// Removes it; what is not there is removed already.
     async fn delete(&self, path: &str) -> Result<()>;
@@ -47,6 +47,14 @@ pub trait Backend: Send + Sync {
 
     /// Whether a data key may be kept here: only where nobody else reads.
     fn keeps_key(&self) -> bool;
+}
+
+/// Something that grows at its end.
+#[async_trait]
+pub trait Log: Send + Sync {
+    /// Writes bytes at `place`, which is the end of what was written before, in the stead of what a failed write may have
+    /// left behind it. Durable when it answers. Refused when it was removed or replaced meanwhile.
+    async fn append(&mut self, place: u64, bytes: Vec<u8>) -> Result<()>;
 }
 
 /// What trying to take a lock came to.

@@ -45,20 +45,25 @@ pub(crate) fn write_state(state: &State, last_run: Option<Uuid>, seal: &dyn Seal
     Ok(bytes)
 }
 
-/// Reads the body of a state document.
-pub(crate) fn read_state(body: &[u8], seal: &dyn Seal) -> Result<Stored, serde_json::Error> {
+/// Reads the body of a state document; the error is a line for everything in it that cannot be read.
+pub(crate) fn read_state(body: &[u8], seal: &dyn Seal) -> Result<Stored, Vec<String>> {
     let reader = Reader::new(seal);
-    let read: StateIn<'_> = serde_json::from_slice(body)?;
+    let whole = |error: serde_json::Error| vec![error.to_string()];
+    let read: StateIn<'_> = serde_json::from_slice(body).map_err(whole)?;
     let mut records = serde_json::Deserializer::from_str(read.records.get());
-    let state = State {
-        lineage: read.lineage,
-        serial: read.serial,
-        version: read.version,
-        engines: read.engines,
-        outputs: reader.outputs(read.outputs)?,
-        records: RecordsSeed(&reader).deserialize(&mut records)?,
-    };
-    Ok(Stored { state, last_run: read.last_run })
+    let records = RecordsSeed(&reader).deserialize(&mut records).map_err(whole)?;
+    let mut outputs = BTreeMap::new();
+    for (name, raw) in read.outputs {
+        if let Some(value) = reader.noting(&format_args!("output {name}"), reader.value(raw)) {
+            outputs.insert(Arc::from(name), value);
+        }
+    }
+    let unreadable = reader.unreadable.into_inner();
+    if !unreadable.is_empty() {
+        return Err(unreadable);
+    }
+    let StateIn { lineage, serial, version, last_run, engines, .. } = read;
+    Ok(Stored { state: State { lineage, serial, version, engines, records, outputs }, last_run })
 }
 
 #[derive(Serialize)]
@@ -269,12 +274,18 @@ struct ObjectIn<'r> {
 pub(crate) struct Reader<'s> {
     seal: &'s dyn Seal,
     names: RefCell<HashSet<Arc<str>>>,
+    unreadable: RefCell<Vec<String>>,
 }
 
 impl<'s> Reader<'s> {
     /// Reads with what is sensitive opened by `seal`.
     pub(crate) fn new(seal: &'s dyn Seal) -> Self {
-        Self { seal, names: RefCell::default() }
+        Self { seal, names: RefCell::default(), unreadable: RefCell::default() }
+    }
+
+    /// Notes a failure and goes on, so that everything that cannot be read is named at once.
+    fn noting<T>(&self, place: &dyn fmt::Display, result: Result<T, serde_json::Error>) -> Option<T> {
+        result.map_err(|error| self.unreadable.borrow_mut().push(format!("{place}: {}", words(&error)))).ok()
     }
 
     /// One shared copy of a name that every other record has too.
@@ -344,6 +355,12 @@ impl<'s> Reader<'s> {
     }
 }
 
+/// What the reader of JSON says, without the place in a text that nobody sees.
+pub(crate) fn words(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    text.rsplit_once(" at line ").map_or(text.clone(), |(words, _)| words.to_owned())
+}
+
 /// Reads records one after the other.
 struct RecordsSeed<'r, 's>(&'r Reader<'s>);
 
@@ -366,8 +383,9 @@ impl<'de> Visitor<'de> for RecordsSeed<'_, '_> {
         let mut records = Vec::new();
         while let Some(address) = access.next_key::<Address>()? {
             let record = access.next_value::<RecordIn<'de>>()?;
-            let record = self.0.record(record).map_err(|error| A::Error::custom(format!("{address}: {error}")))?;
-            records.push((address, Arc::new(record)));
+            if let Some(record) = self.0.noting(&address, self.0.record(record)) {
+                records.push((address, Arc::new(record)));
+            }
         }
         let count = records.len();
         let records: BTreeMap<_, _> = records.into_iter().collect();

@@ -1,10 +1,11 @@
 //! The record for people: every change of the state, with who, when, from where, and what became of each action.
 
-use deployctl_sdk::Digest;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::codec::words;
+use super::frames::{self, Frames, Tolerance};
 use crate::error::{Error, Result};
 use crate::event::LedgerEntry;
 use crate::plan::Summary;
@@ -43,38 +44,38 @@ pub struct AuditEntry {
 /// The version of the entry's format.
 pub const HISTORY_FORMAT_VERSION: u32 = 1;
 
-/// An entry as a line: a checksum and its text.
-pub(crate) fn line(entry: &AuditEntry) -> Result<Vec<u8>> {
-    let text = serde_json::to_string(entry).map_err(|error| Error::failed(error.to_string()))?;
-    Ok(format!("{} {text}\n", Digest::of(text.as_bytes())).into_bytes())
-}
+/// What keeps the history's lines out of other files.
+const PURPOSE: &str = "deployctl-history";
 
-/// Reads all entries; of several about one run the last counts. A last line that was cut off does not count.
+/// The line that adds an entry to a history, and where it goes; `None` if the run has its line already.
 ///
 /// # Errors
-/// A line before the last that is not as it was written.
-pub(crate) fn read(bytes: &[u8], place: &str) -> Result<Vec<AuditEntry>> {
-    let lines: Vec<&[u8]> = bytes.split_inclusive(|byte| *byte == b'\n').collect();
-    let mut entries: Vec<AuditEntry> = Vec::with_capacity(lines.len());
-    for (index, line) in lines.iter().enumerate() {
-        let Some(entry) = entry(line) else {
-            if index + 1 == lines.len() {
-                break;
-            }
-            return Err(Error::failed(format!("the history {place} is damaged at line {}", index + 1)));
-        };
-        if let Some(same) = entries.iter_mut().rev().take(2).find(|earlier| earlier.run == entry.run) {
-            *same = entry;
-        } else {
-            entries.push(entry);
-        }
+/// A history that is not as it was written.
+pub(crate) fn line(entry: &AuditEntry, history: &[u8], place: &str) -> Result<Option<(u64, Vec<u8>)>> {
+    let frames = frames(history, place)?;
+    let last = frames.contents.last().and_then(|text| serde_json::from_slice::<AuditEntry>(text).ok());
+    if last.is_some_and(|last| last.run == entry.run) {
+        return Ok(None);
     }
-    Ok(entries)
+    let text = serde_json::to_vec(entry).map_err(|error| Error::failed(error.to_string()))?;
+    Ok(Some((frames.chain.length, frames.chain.line(&text).0)))
 }
 
-fn entry(line: &[u8]) -> Option<AuditEntry> {
-    let (checksum, rest) = line.split_at_checked(64)?;
-    let text = rest.strip_prefix(b" ")?.strip_suffix(b"\n")?;
-    (Digest::of(text).to_string().as_bytes() == checksum).then_some(())?;
-    serde_json::from_slice(text).ok()
+/// Reads all entries. A last line that was cut off does not count.
+///
+/// # Errors
+/// A line that is not as it was written.
+pub(crate) fn read(bytes: &[u8], place: &str) -> Result<Vec<AuditEntry>> {
+    let entries = frames(bytes, place)?.contents.into_iter().map(serde_json::from_slice::<AuditEntry>);
+    entries.collect::<Result<_, _>>().map_err(|error| {
+        Error::failed(format!("the history {place} cannot be read: {}", words(&error)))
+            .with_hint("it may have been written by a newer deployctl")
+    })
+}
+
+fn frames<'b>(bytes: &'b [u8], place: &str) -> Result<Frames<'b>> {
+    frames::read(PURPOSE, bytes, Tolerance::CutOff).map_err(|line| {
+        Error::failed(format!("the history {place} is damaged at line {line}"))
+            .with_hint("put it back from a backup, or move it away: the next run begins a new one")
+    })
 }

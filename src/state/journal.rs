@@ -1,7 +1,8 @@
 //! The journal: what a run started and what came of it, durable before anything depends on it.
 //!
-//! A line is a checksum and a JSON text; each checksum covers the line before it too, so that no line can be dropped, changed
-//! or moved unseen. A batch is one line, so that a write that was cut off costs that batch and nothing else.
+//! Each batch of entries is one line (see `frames`) and one sync, so that a write that was cut off costs that batch and
+//! nothing else. The last entry says how the run ended; from there on everything that is written can be written again with
+//! the same result, so that a crash at any point leaves nothing half done.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,15 +12,16 @@ use deployctl_sdk::{Address, Digest, Lineage, Operation, ResourceId, Value};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use super::backend::Backend;
-use super::codec::{ProviderIn, ProviderOut, Reader, RecordIn, RecordOut, outputs_out};
+use super::backend::{Backend, Condition, Log};
+use super::codec::{ProviderIn, ProviderOut, Reader, RecordIn, RecordOut, outputs_out, words};
 use super::document::{ProviderRef, Record, State};
+use super::frames::{self, Chain, Tolerance};
 use super::keys::DataKey;
+use super::store::RunOutcome;
 use crate::error::{Error, Result};
-use crate::event::Outcome;
+use crate::event::{LedgerEntry, Outcome};
 
 /// Where the journal lies.
 pub(crate) const JOURNAL: &str = "journal";
@@ -100,35 +102,52 @@ pub enum Entry {
     Refreshed(Vec<(Address, Option<Arc<Record>>)>),
     /// The outputs now.
     Outputs(BTreeMap<Arc<str>, Value>),
+    /// The state as a whole takes another place: an edit by hand.
+    Rebased {
+        /// Its lineage.
+        lineage: Lineage,
+        /// The serial that it goes on from.
+        serial: u64,
+        /// The versions of the engines' programs.
+        engines: BTreeMap<String, String>,
+    },
+    /// The run ended; what remains is to write the state down.
+    Finished {
+        /// When.
+        at: Timestamp,
+        /// How.
+        outcome: RunOutcome,
+    },
 }
+
+/// What keeps the journal's lines out of other files.
+const PURPOSE: &str = "deployctl-journal";
 
 /// The journal of a run in progress.
 pub struct Journal {
-    backend: Arc<dyn Backend>,
+    log: Box<dyn Log>,
     key: DataKey,
-    chain: Digest,
+    chain: Chain,
     pub(crate) header: RunHeader,
     pub(crate) fold: Fold,
 }
 
 impl Journal {
     /// Begins a journal; there must be none.
-    pub(crate) async fn begin(
-        backend: Arc<dyn Backend>,
-        key: DataKey,
-        header: RunHeader,
-        base: &State,
-    ) -> Result<Self> {
-        let text = serde_json::to_string(&header).map_err(|error| Error::failed(error.to_string()))?;
-        let mut journal = Self {
-            backend,
-            key,
-            chain: Digest::of(b""),
-            header,
-            fold: Fold { state: base.clone(), open: BTreeMap::new() },
-        };
-        journal.write(&text).await?;
-        Ok(journal)
+    pub(crate) async fn begin(backend: &dyn Backend, key: DataKey, header: RunHeader, base: &State) -> Result<Self> {
+        let text = serde_json::to_vec(&header).map_err(|error| Error::failed(error.to_string()))?;
+        let (line, chain) = Chain::new(PURPOSE).line(&text);
+        if !backend.put(JOURNAL, line, Condition::Absent).await? {
+            return Err(Error::failed(format!("there is a journal in {} already", backend.place(JOURNAL)))
+                .with_hint("another run began at the same moment; wait for it to end"));
+        }
+        Ok(Self { log: backend.log(JOURNAL).await?, key, chain, header, fold: Fold::new(base.clone()) })
+    }
+
+    /// Goes on with a journal that was read back.
+    pub(crate) async fn resume(backend: &dyn Backend, key: DataKey, read: ReadBack) -> Result<Self> {
+        let ReadBack { header, fold, chain } = read;
+        Ok(Self { log: backend.log(JOURNAL).await?, key, chain, header, fold })
     }
 
     /// Writes entries down: one write and one sync for all of them. They are durable when this answers.
@@ -137,27 +156,15 @@ impl Journal {
     /// When they cannot be written; then none of them counts.
     pub async fn append(&mut self, entries: Vec<Entry>) -> Result<()> {
         let out: Vec<EntryOut<'_>> = entries.iter().map(|entry| EntryOut::new(entry, &self.key)).collect();
-        let text = serde_json::to_string(&out)
+        let text = serde_json::to_vec(&out)
             .map_err(|error| Error::failed(format!("the journal cannot be written: {error}")))?;
         drop(out);
-        self.write(&text).await?;
+        let (line, chain) = self.chain.line(&text);
+        self.log.append(self.chain.length, line).await?;
+        self.chain = chain;
         entries.into_iter().for_each(|entry| self.fold.take(entry));
         Ok(())
     }
-
-    async fn write(&mut self, text: &str) -> Result<()> {
-        let chain = link(&self.chain, text.as_bytes());
-        self.backend.append(JOURNAL, format!("{chain} {text}\n").into_bytes()).await?;
-        self.chain = chain;
-        Ok(())
-    }
-}
-
-fn link(before: &Digest, text: &[u8]) -> Digest {
-    let mut hasher = Sha256::new();
-    hasher.update(before.as_bytes());
-    hasher.update(text);
-    Digest::from_bytes(hasher.finalize().into())
 }
 
 /// A state with the entries of a journal taken in, and the actions that are still open.
@@ -167,21 +174,46 @@ pub(crate) struct Fold {
     pub state: State,
     /// What was started and has not ended.
     pub open: BTreeMap<Address, Interrupted>,
+    /// What became of each action that ended.
+    pub ledger: Vec<LedgerEntry>,
+    /// How and when the run ended, if it did.
+    pub finished: Option<(Timestamp, RunOutcome)>,
 }
 
 impl Fold {
+    fn new(state: State) -> Self {
+        Self { state, open: BTreeMap::new(), ledger: Vec::new(), finished: None }
+    }
+
     fn take(&mut self, entry: Entry) {
         match entry {
             Entry::Before(actions) => {
                 self.open.extend(actions.into_iter().map(|action| (action.address.clone(), action)));
             }
-            Entry::After { address, record, .. } => {
+            Entry::After { address, id, operation, record, outcome, millis } => {
                 self.open.remove(&address);
+                self.ledger.push(LedgerEntry { address: address.clone(), id, operation, outcome, millis });
                 self.set(address, record);
             }
             Entry::Refreshed(records) => records.into_iter().for_each(|(address, record)| self.set(address, record)),
             Entry::Outputs(outputs) => self.state.outputs = outputs,
+            Entry::Rebased { lineage, serial, engines } => {
+                self.state =
+                    State { lineage, serial, engines, ..std::mem::replace(&mut self.state, State::new(lineage)) };
+            }
+            Entry::Finished { at, outcome } => self.finished = Some((at, outcome)),
         }
+    }
+
+    /// The state that a run ends in: it counts as a new one if the run changed something.
+    pub(crate) fn ended(&self) -> State {
+        let changed = self.finished.as_ref().is_some_and(|(_, outcome)| outcome.changed);
+        let mut state = self.state.clone();
+        if changed {
+            state.serial = state.serial.saturating_add(1);
+            env!("CARGO_PKG_VERSION").clone_into(&mut state.version);
+        }
+        state
     }
 
     fn set(&mut self, address: Address, record: Option<Arc<Record>>) {
@@ -198,6 +230,7 @@ pub(crate) struct ReadBack {
     pub header: RunHeader,
     /// The state with its entries taken in.
     pub fold: Fold,
+    chain: Chain,
 }
 
 /// Reads a journal. A last line that was cut off does not count; anything else that is not as it was written is refused.
@@ -215,20 +248,8 @@ pub(crate) fn read(
         Error::failed(format!("the journal {place} is damaged at line {line}"))
             .with_hint("put it back from a backup; removing it forgets what the interrupted run did")
     };
-    let lines: Vec<&[u8]> = bytes.split_inclusive(|byte| *byte == b'\n').collect();
-    let mut chain = Digest::of(b"");
-    let mut texts = Vec::with_capacity(lines.len());
-    for (index, line) in lines.iter().enumerate() {
-        match check(&chain, line) {
-            Some((next, text)) => {
-                chain = next;
-                texts.push(text);
-            }
-            None if index + 1 == lines.len() => break,
-            None => return Err(damaged(index + 1)),
-        }
-    }
-    let Some((first, rest)) = texts.split_first() else { return Ok(None) };
+    let frames = frames::read(PURPOSE, bytes, Tolerance::Torn).map_err(damaged)?;
+    let Some((first, rest)) = frames.contents.split_first() else { return Ok(None) };
     let header: RunHeader = serde_json::from_slice(first).map_err(|_| {
         let version = serde_json::from_slice::<Versioned>(first).map(|v| v.format_version).unwrap_or_default();
         match version > JOURNAL_FORMAT_VERSION {
@@ -236,30 +257,24 @@ pub(crate) fn read(
             false => damaged(1),
         }
     })?;
-    let mut fold = Fold { state: base(&header), open: BTreeMap::new() };
+    let mut fold = Fold::new(base(&header));
     let reader = Reader::new(seal);
     for (index, text) in rest.iter().enumerate() {
         let entries: Vec<EntryIn<'_>> = serde_json::from_slice(text).map_err(|_| damaged(index + 2))?;
         for entry in entries {
             let entry = entry.entry(&reader, seal).map_err(|error| {
-                Error::failed(format!("the journal {place} cannot be read at line {}: {error}", index + 2))
+                let why = words(&error);
+                Error::failed(format!("the journal {place} cannot be read at line {}: {why}", index + 2))
             })?;
             fold.take(entry);
         }
     }
-    Ok(Some(ReadBack { header, fold }))
+    Ok(Some(ReadBack { header, fold, chain: frames.chain }))
 }
 
 #[derive(Deserialize)]
 struct Versioned {
     format_version: u32,
-}
-
-fn check<'l>(chain: &Digest, line: &'l [u8]) -> Option<(Digest, &'l [u8])> {
-    let (checksum, rest) = line.split_at_checked(64)?;
-    let text = rest.strip_prefix(b" ")?.strip_suffix(b"\n")?;
-    let next = link(chain, text);
-    (next.to_string().as_bytes() == checksum).then_some((next, text))
 }
 
 #[derive(Serialize)]
@@ -282,6 +297,15 @@ enum EntryOut<'a> {
     },
     Outputs {
         outputs: BTreeMap<&'a str, deployctl_sdk::value::Tagged<'a>>,
+    },
+    Rebased {
+        lineage: Lineage,
+        serial: u64,
+        engines: &'a BTreeMap<String, String>,
+    },
+    Finished {
+        at: Timestamp,
+        outcome: &'a RunOutcome,
     },
 }
 
@@ -321,6 +345,10 @@ impl<'a> EntryOut<'a> {
                 Self::Refreshed { records: records.iter().map(|(address, r)| (address, record(r))).collect() }
             }
             Entry::Outputs(outputs) => Self::Outputs { outputs: outputs_out(outputs, seal) },
+            Entry::Rebased { lineage, serial, engines } => {
+                Self::Rebased { lineage: *lineage, serial: *serial, engines }
+            }
+            Entry::Finished { at, outcome } => Self::Finished { at: *at, outcome },
         }
     }
 }
@@ -385,6 +413,19 @@ struct OutputsIn<'r> {
 }
 
 #[derive(Deserialize)]
+struct RebasedIn {
+    lineage: Lineage,
+    serial: u64,
+    engines: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+struct FinishedIn {
+    at: Timestamp,
+    outcome: RunOutcome,
+}
+
+#[derive(Deserialize)]
 struct ActionIn<'r> {
     address: Address,
     id: ResourceId,
@@ -443,6 +484,14 @@ impl<'de> EntryIn<'de> {
             "outputs" => {
                 let read: OutputsIn<'de> = serde_json::from_str(text)?;
                 reader.outputs(read.outputs).map(Entry::Outputs)
+            }
+            "rebased" => {
+                let RebasedIn { lineage, serial, engines } = serde_json::from_str(text)?;
+                Ok(Entry::Rebased { lineage, serial, engines })
+            }
+            "finished" => {
+                let FinishedIn { at, outcome } = serde_json::from_str(text)?;
+                Ok(Entry::Finished { at, outcome })
             }
             other => Err(serde::de::Error::custom(format!("unknown entry `{other}`"))),
         }

@@ -6,16 +6,16 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use deployctl_sdk::fs::{self, FsError, at};
+use deployctl_sdk::fs::{self, AppendFile, FsError, at};
 use jiff::Timestamp;
 
-use super::backend::{Acquired, Backend, Condition, HeldLock};
+use super::backend::{Acquired, Backend, Condition, HeldLock, Log};
 use super::lock::LockInfo;
 use crate::crash_point;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 const LOCK: &str = "lock";
 
@@ -82,23 +82,15 @@ impl Backend for Local {
     async fn put(&self, path: &str, bytes: Vec<u8>, condition: Condition) -> Result<bool> {
         let file = self.path(path);
         self.make_folder(&file)?;
-        if condition == Condition::Any {
-            return blocking(move || fs::write_atomic(&file, &bytes, 0o600)).await.map(|()| true);
-        }
-        crash_point::pass();
-        let written = fs::write_new(&file, &bytes, 0o600);
-        crash_point::pass();
-        match written {
-            Ok(()) => Ok(true),
-            Err(error) if error.source.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
-            Err(error) => Err(failed(error)),
+        match condition {
+            Condition::Any => blocking(move || fs::write_atomic(&file, &bytes, 0o600)).await.map(|()| true),
+            Condition::Absent => blocking(move || fs::write_atomic_new(&file, &bytes, 0o600)).await,
         }
     }
 
-    async fn append(&self, path: &str, bytes: Vec<u8>) -> Result<()> {
-        let file = self.path(path);
-        self.make_folder(&file)?;
-        blocking(move || fs::append_durably(&file, &bytes, 0o600)).await
+    async fn log(&self, path: &str) -> Result<Box<dyn Log>> {
+        let file = AppendFile::open(&self.path(path)).map_err(failed)?;
+        Ok(Box::new(LocalLog { file: Arc::new(file), place: self.place(path) }))
     }
 
     async fn delete(&self, path: &str) -> Result<()> {
@@ -137,16 +129,24 @@ impl Backend for Local {
     async fn acquire(&self, info: &LockInfo) -> Result<Acquired> {
         let path = self.path(LOCK);
         self.make_folder(&path)?;
+        let mut tries = 0;
         loop {
-            let mut options = OpenOptions::new();
-            options.read(true).write(true).create(true).truncate(false);
-            let mut file = at("open", &path, options.open(&path)).map_err(failed)?;
+            let mut file = open_lock(&path)?;
             match file.try_lock() {
                 Ok(()) => {}
+                // Somebody who only looks who holds it keeps it for an instant too, and a new holder needs one to write
+                // its name; neither is reason enough to be turned away.
                 Err(TryLockError::WouldBlock) => match read_info(&mut file) {
-                    Some(holder) => return Ok(Acquired::Taken(holder)),
-                    // Its holder has not written its name yet.
-                    None => {
+                    Some(holder) if tries >= 3 => return Ok(Acquired::Taken(holder)),
+                    None if tries >= 200 => {
+                        return Err(Error::new(
+                            ErrorKind::Locked,
+                            format!("{} is locked by an unknown process", path.display()),
+                        )
+                        .with_hint("if certainly nothing runs there, remove that file"));
+                    }
+                    _ => {
+                        tries += 1;
                         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
                         continue;
                     }
@@ -188,12 +188,38 @@ impl Backend for Local {
     }
 }
 
+/// A file that grows. It stays the file that was opened: another's in its place is not written to.
+struct LocalLog {
+    file: Arc<AppendFile>,
+    place: String,
+}
+
+#[async_trait]
+impl Log for LocalLog {
+    async fn append(&mut self, place: u64, bytes: Vec<u8>) -> Result<()> {
+        let file = self.file.clone();
+        if blocking(move || file.write_at(place, &bytes)).await? {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Locked, format!("{} was removed while it was being written", self.place))
+            .with_hint("another run has taken over; `deployctl history` shows what it did"))
+    }
+}
+
 /// Runs something that waits for a disk where it does not hold up anything else.
-async fn blocking(work: impl FnOnce() -> Result<(), FsError> + Send + 'static) -> Result<()> {
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, FsError> + Send + 'static) -> Result<T> {
     crash_point::pass();
     let done = tokio::task::spawn_blocking(work).await;
     crash_point::pass();
     done.map_err(|_| Error::failed("a write to the state's folder did not finish"))?.map_err(failed)
+}
+
+fn open_lock(path: &Path) -> Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    at("open", path, options.open(path)).map_err(failed)
 }
 
 fn read_info(file: &mut File) -> Option<LockInfo> {

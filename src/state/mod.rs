@@ -1,6 +1,6 @@
 //! What was recorded: the state, its journal, its revisions, its lock, and where they are kept.
 //!
-//! [`store`] has the rules: what is written when, and what holds after a crash. Below it backends keep bytes and know
+//! [`store`] and [`settle`] have the rules: what is written when, and what holds after a crash. Below it backends keep bytes and know
 //! nothing of their meaning ([`backend`], [`local`]). [`codec`] and [`envelope`] turn documents into bytes that are refused
 //! when a bit of them flips, [`keys`] seals what is sensitive in them.
 
@@ -9,21 +9,28 @@ mod blobs;
 mod codec;
 mod document;
 mod envelope;
+mod frames;
 mod history;
 mod journal;
 mod keys;
 mod local;
 mod lock;
+mod memory;
 mod revision;
+mod sealing;
+mod settle;
 mod store;
+#[cfg(test)]
+mod tests;
 mod upgrade;
 
-pub use backend::{Acquired, Backend, Condition, HeldLock};
+pub use backend::{Acquired, Backend, Condition, HeldLock, Log};
 pub use blobs::Blobs;
 pub use document::{Deposed, ProviderRef, Record, State, Status};
 pub use history::{AuditEntry, HISTORY_FORMAT_VERSION};
 pub use journal::{Entry, Interrupted, JOURNAL_FORMAT_VERSION, Journal, RunHeader};
 pub use keys::{DataKey, Keys, STATE_KEY_VARIABLE};
 pub use lock::{Lock, LockInfo};
+pub use memory::{Fault, Kept, MemoryBackend};
 pub use revision::Revision;
 pub use store::{BackendConfig, KeptInputs, Loaded, Pruned, Retention, RunOutcome, Store};

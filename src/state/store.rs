@@ -1,31 +1,32 @@
-//! The rules of one environment's state: in which order things are written, so that a crash between any two of them loses
-//! nothing and repeats nothing.
+//! One environment's state: what is read, looked up, pruned and copied. How a run is written is in `settle`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use deployctl_sdk::{Address, Digest, Lineage};
+use deployctl_sdk::{Digest, Lineage};
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::backend::{Backend, Condition};
 use super::blobs::{self, Blobs};
 use super::codec;
-use super::document::{Record, State};
+use super::document::State;
 use super::envelope::{self, STATE};
-use super::history::{self, AuditEntry, HISTORY, HISTORY_FORMAT_VERSION};
-use super::journal::{self, Interrupted, JOURNAL, Journal, RunHeader};
+use super::history::{self, AuditEntry, HISTORY};
+use super::journal::{self, Interrupted, JOURNAL, ReadBack, RunHeader};
 use super::keys::{DataKey, Keys, STATE_KEY_VARIABLE};
 use super::local::Local;
 use super::lock::{Lock, LockInfo};
 use super::revision::{self, Revision};
+use super::sealing::Sealing;
 use crate::error::{Error, Result};
 use crate::event::{Events, Ledger};
 use crate::plan::Summary;
 
-const STATE_FILE: &str = "state.json";
+pub(super) const STATE_FILE: &str = "state.json";
 
 /// Where a state is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,9 +40,9 @@ pub enum BackendConfig {
 
 /// One environment's state.
 pub struct Store {
-    backend: Arc<dyn Backend>,
-    keys: Arc<Keys>,
-    blobs: Blobs,
+    pub(super) backend: Arc<dyn Backend>,
+    pub(super) keys: Arc<Keys>,
+    pub(super) blobs: Blobs,
 }
 
 /// A state as it was read, an unfinished run's journal taken in.
@@ -58,7 +59,8 @@ pub struct Loaded {
 }
 
 /// How a run ended.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RunOutcome {
     /// In a few words.
     pub result: String,
@@ -127,33 +129,60 @@ impl Store {
         let stored = self.stored().await?;
         let (exists, last_run) = (stored.is_some(), stored.as_ref().and_then(|stored| stored.last_run));
         let state = stored.map(|stored| stored.state);
-        let Some(bytes) = self.backend.get(JOURNAL).await? else { return Ok(untouched(state, exists)) };
-        let key = self.reading_key().await?;
-        let base = |header: &RunHeader| state.clone().unwrap_or_else(|| State::new(header.lineage));
-        let read = journal::read(&bytes, base, &key, &self.backend.place(JOURNAL))?;
-        match read {
-            // A run that is in the state already had only its journal left to remove.
-            Some(read) if last_run != Some(read.header.run) => Ok(Loaded {
-                interrupted: read.fold.open.into_values().collect(),
-                state: read.fold.state,
-                exists: true,
-                run: Some(read.header),
-            }),
-            _ => Ok(untouched(state, exists)),
+        let (serial, last) = (state.as_ref().map_or(0, |state| state.serial), last_run);
+        let Some(read) = self.journal(state.as_ref()).await? else { return Ok(untouched(state, exists)) };
+        // A run that is in the state already has at most its line in the history left to be written.
+        if last == Some(read.header.run) {
+            return Ok(untouched(state, exists));
         }
+        self.fits(&read.header, serial)?;
+        if read.fold.finished.is_some() {
+            return Ok(Loaded { state: read.fold.ended(), exists: true, interrupted: Vec::new(), run: None });
+        }
+        Ok(Loaded {
+            interrupted: read.fold.open.into_values().collect(),
+            state: read.fold.state,
+            exists: true,
+            run: Some(read.header),
+        })
     }
 
-    async fn stored(&self) -> Result<Option<codec::Stored>> {
+    pub(super) async fn journal(&self, state: Option<&State>) -> Result<Option<ReadBack>> {
+        let Some(bytes) = self.backend.get(JOURNAL).await? else { return Ok(None) };
+        let sealing = Sealing(self.keys.existing().await?);
+        let base = |header: &RunHeader| state.cloned().unwrap_or_else(|| State::new(header.lineage));
+        journal::read(&bytes, base, &sealing, &self.backend.place(JOURNAL))
+    }
+
+    /// A journal goes on from one state and no other.
+    pub(super) fn fits(&self, header: &RunHeader, serial: u64) -> Result<()> {
+        if header.base_serial == serial {
+            return Ok(());
+        }
+        let (journal, begun) = (self.backend.place(JOURNAL), header.base_serial);
+        Err(Error::failed(format!(
+            "the journal {journal} goes on from serial {begun}, and the state has serial {serial}"
+        ))
+        .with_hint("one of the two was put there by hand; put the other back, or move the journal away"))
+    }
+
+    pub(super) async fn stored(&self) -> Result<Option<codec::Stored>> {
         let Some(bytes) = self.backend.get(STATE_FILE).await? else { return Ok(None) };
         self.decoded(&bytes, &self.backend.place(STATE_FILE)).await.map(Some)
     }
 
     async fn decoded(&self, bytes: &[u8], place: &str) -> Result<codec::Stored> {
         let body = envelope::unwrap(&STATE, bytes, place)?;
-        let key = self.reading_key().await?;
-        codec::read_state(&body, &key).map_err(|error| {
-            Error::failed(format!("the state {place} cannot be read: {error}"))
-                .with_hint(format!("if it was sealed under another data key, set {STATE_KEY_VARIABLE} to that one"))
+        self.read_body(&body, place).await
+    }
+
+    async fn read_body(&self, body: &[u8], place: &str) -> Result<codec::Stored> {
+        let sealing = Sealing(self.keys.existing().await?);
+        codec::read_state(body, &sealing).map_err(|lines| {
+            let key = self.backend.place("key");
+            Error::failed(format!("the state {place} cannot be read")).with_detail(lines).with_hint(format!(
+                "what is sealed is opened with the data key it was sealed under: set {STATE_KEY_VARIABLE} to it, or put it back in {key}"
+            ))
         })
     }
 
@@ -171,14 +200,6 @@ impl Store {
     /// When it is no state, damaged, of a newer format, or sealed under another key.
     pub async fn read_document(&self, bytes: &[u8], place: &str) -> Result<State> {
         self.decoded(bytes, place).await.map(|stored| stored.state)
-    }
-
-    /// The key for reading; a passing one where there is none, which opens nothing and says so.
-    async fn reading_key(&self) -> Result<DataKey> {
-        match self.keys.existing().await? {
-            Some(key) => Ok(key.clone()),
-            None => DataKey::random(),
-        }
     }
 
     /// Takes the lock.
@@ -208,135 +229,6 @@ impl Store {
                 Err(Error::failed(format!("no lock {id} is held")).with_hint("`deployctl state locks` lists the locks"))
             }
         }
-    }
-
-    /// Begins a run's journal.
-    ///
-    /// # Errors
-    /// When the lock is lost, or the journal cannot be written.
-    pub async fn begin(&self, lock: &Lock, header: RunHeader, base: &State) -> Result<Journal> {
-        lock.check().await?;
-        // What is left here belongs to a run that is in the state already; load says so otherwise.
-        self.backend.delete(JOURNAL).await?;
-        let key = self.keys.ready().await?.clone();
-        Journal::begin(self.backend.clone(), key, header, base).await
-    }
-
-    /// Ends a run: its audit record, its revision, the state, and last the journal goes.
-    ///
-    /// # Errors
-    /// When the lock is lost or something cannot be written; the journal then stays, and the next command completes it.
-    pub async fn commit(&self, lock: &Lock, journal: Journal, outcome: RunOutcome) -> Result<State> {
-        lock.check().await?;
-        let Journal { header, fold, .. } = journal;
-        let mut state = fold.state;
-        if outcome.changed {
-            state.serial = header.base_serial + 1;
-            state.version = env!("CARGO_PKG_VERSION").to_owned();
-        }
-        if outcome.changed {
-            self.leave_trace(&header, &state, &outcome).await?;
-        }
-        if outcome.changed || header.base_serial > 0 {
-            self.write_state(&state, Some(header.run)).await?;
-        }
-        self.backend.delete(JOURNAL).await?;
-        Ok(state)
-    }
-
-    async fn leave_trace(&self, header: &RunHeader, state: &State, outcome: &RunOutcome) -> Result<()> {
-        let entry = AuditEntry {
-            format_version: HISTORY_FORMAT_VERSION,
-            run: header.run,
-            serial: state.serial,
-            at: Timestamp::now(),
-            who: header.who.clone(),
-            host: header.host.clone(),
-            command: header.command.clone(),
-            plan_digest: header.plan_digest.clone(),
-            result: outcome.result.clone(),
-            summary: outcome.summary,
-            actions: outcome.ledger.entries.clone(),
-        };
-        self.backend.append(HISTORY, history::line(&entry)?).await?;
-        let Some(inputs) = header.inputs else { return Ok(()) };
-        let body = self.state_body(state, Some(header.run)).await?;
-        let revision = Revision {
-            serial: state.serial,
-            at: entry.at,
-            who: entry.who,
-            command: entry.command,
-            ok: outcome.ok,
-            inputs,
-            files: header.files.clone(),
-            state: self.blobs.put(&body, false).await?,
-        };
-        let path = revision::path_of(state.serial);
-        self.backend.put(&path, revision.to_bytes()?, Condition::Any).await.map(|_| ())
-    }
-
-    async fn state_body(&self, state: &State, last_run: Option<Uuid>) -> Result<Vec<u8>> {
-        let key = self.keys.ready().await?;
-        codec::write_state(state, last_run, key)
-            .map_err(|error| Error::failed(format!("the state cannot be written: {error}")))
-    }
-
-    async fn write_state(&self, state: &State, last_run: Option<Uuid>) -> Result<()> {
-        let body = self.state_body(state, last_run).await?;
-        self.backend.put(STATE_FILE, envelope::wrap(&STATE, &body), Condition::Any).await.map(|_| ())
-    }
-
-    /// Writes a state that was edited without a run.
-    ///
-    /// # Errors
-    /// When the lock is lost or something cannot be written.
-    pub async fn save(&self, lock: &Lock, mut state: State, command: &str) -> Result<State> {
-        lock.check().await?;
-        state.serial += 1;
-        let outcome = RunOutcome {
-            result: "ok".to_owned(),
-            ok: true,
-            ledger: Ledger::default(),
-            summary: Summary::default(),
-            changed: true,
-        };
-        let header = RunHeader::bare(command, state.lineage, state.serial - 1);
-        self.leave_trace(&header, &state, &outcome).await?;
-        self.write_state(&state, Some(header.run)).await?;
-        Ok(state)
-    }
-
-    /// Completes the record of an unfinished run, with what became of its interrupted actions.
-    ///
-    /// # Errors
-    /// When the lock is lost or something cannot be written; it can be tried again.
-    pub async fn recover_journal(
-        &self,
-        lock: &Lock,
-        loaded: Loaded,
-        resolved: Vec<(Address, Option<Record>)>,
-    ) -> Result<State> {
-        lock.check().await?;
-        let mut state = loaded.state;
-        let Some(header) = loaded.run else { return Ok(state) };
-        for (address, record) in resolved {
-            match record {
-                Some(record) => state.records.insert(address, Arc::new(record)),
-                None => state.records.remove(&address),
-            };
-        }
-        state.serial = header.base_serial + 1;
-        let outcome = RunOutcome {
-            result: "killed; its record was completed afterwards".to_owned(),
-            ok: false,
-            ledger: Ledger::default(),
-            summary: Summary::default(),
-            changed: true,
-        };
-        self.leave_trace(&header, &state, &outcome).await?;
-        self.write_state(&state, Some(header.run)).await?;
-        self.backend.delete(JOURNAL).await?;
-        Ok(state)
     }
 
     /// Every change of the state, oldest first.
@@ -381,11 +273,8 @@ impl Store {
     /// When it is not kept any more, or is damaged.
     pub async fn state_of(&self, revision: &Revision) -> Result<State> {
         let body = self.blobs.get(&revision.state).await?;
-        let key = self.reading_key().await?;
-        let stored = codec::read_state(&body, &key);
-        stored
-            .map(|stored| stored.state)
-            .map_err(|error| Error::failed(format!("revision {}: {error}", revision.serial)))
+        let place = self.backend.place(&revision::path_of(revision.serial));
+        self.read_body(&body, &place).await.map(|stored| stored.state)
     }
 
     /// Removes revisions that need not be kept, and contents that none needs.
@@ -403,8 +292,12 @@ impl Store {
             .into_iter()
             .enumerate()
             .partition(|(index, revision)| *index < old_ones && now - revision.at.as_second() > young);
-        let needed: BTreeSet<String> =
+        let mut needed: BTreeSet<String> =
             stays.iter().flat_map(|(_, revision)| revision.needs()).map(|digest| blobs::path_of(&digest)).collect();
+        if let Some(run) = self.load().await?.run {
+            // Its revision is yet to come.
+            needed.extend(run.files.values().chain(&run.inputs).map(blobs::path_of));
+        }
         let mut unneeded = self.backend.list(blobs::FOLDER).await?;
         unneeded.retain(|path| !needed.contains(path));
         let pruned =
@@ -472,7 +365,7 @@ impl RunHeader {
         }
     }
 
-    fn bare(command: &str, lineage: Lineage, base_serial: u64) -> Self {
+    pub(super) fn bare(command: &str, lineage: Lineage, base_serial: u64) -> Self {
         let info = LockInfo::of_this_process(command);
         Self {
             format_version: journal::JOURNAL_FORMAT_VERSION,

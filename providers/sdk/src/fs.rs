@@ -165,16 +165,63 @@ pub fn create_private_dir_all(path: &Path) -> FsResult<()> {
     at("make the folder", path, builder.create(path))
 }
 
-/// Adds bytes to the end of a file and waits until they are on the disk. A new file has `mode`.
-pub fn append_durably(path: &Path, bytes: &[u8], mode: u32) -> FsResult<()> {
-    let new = !path.exists();
-    let mut options = OpenOptions::new();
-    options.append(true).create(true);
-    set_mode(&mut options, mode);
-    let mut file = at("open", path, options.open(path))?;
-    at("write", path, file.write_all(bytes).and_then(|()| file.sync_data()))?;
-    match path.parent() {
-        Some(folder) if new => sync_dir(folder),
-        _ => Ok(()),
+/// Puts a file in place whole, durably, unless there is one already; answers whether there was none.
+pub fn write_atomic_new(path: &Path, bytes: &[u8], mode: u32) -> FsResult<bool> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let temporary = folder.join(format!(".{name}.{}.new", uuid::Uuid::new_v4().simple()));
+    let written = write_new(&temporary, bytes, mode).and_then(|()| match fs::hard_link(&temporary, path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        // Where files cannot have two names, the next best: it may stand half written after a crash.
+        Err(_) if !path.exists() => write_new(path, bytes, mode).map(|()| true),
+        linked => at("make", path, linked).map(|()| true),
+    });
+    // Best effort: the error that matters is the one being answered.
+    let _ = fs::remove_file(&temporary);
+    if matches!(written, Ok(true)) {
+        sync_dir(folder)?;
+    }
+    written
+}
+
+/// A file that grows at its end, durably.
+#[derive(Debug)]
+pub struct AppendFile {
+    file: File,
+    path: PathBuf,
+}
+
+impl AppendFile {
+    /// Opens a file that is there already.
+    pub fn open(path: &Path) -> FsResult<Self> {
+        let file = at("open", path, OpenOptions::new().write(true).open(path))?;
+        Ok(Self { file, path: path.to_owned() })
+    }
+
+    /// Writes the bytes at this place, in the stead of whatever a failed write left behind it, and waits until they are on
+    /// the disk. Answers whether the file still stands in its folder: written to a removed one, the bytes are lost.
+    pub fn write_at(&self, place: u64, bytes: &[u8]) -> FsResult<bool> {
+        use std::io::{Seek as _, SeekFrom};
+        let write = || {
+            let mut file = &self.file;
+            if file.metadata()?.len() > place {
+                file.set_len(place)?;
+            }
+            file.seek(SeekFrom::Start(place))?;
+            file.write_all(bytes)?;
+            file.sync_data()?;
+            self.is_linked()
+        };
+        at("append to", &self.path, write())
+    }
+
+    #[cfg(unix)]
+    fn is_linked(&self) -> io::Result<bool> {
+        Ok(std::os::unix::fs::MetadataExt::nlink(&self.file.metadata()?) > 0)
+    }
+
+    #[cfg(not(unix))]
+    fn is_linked(&self) -> io::Result<bool> {
+        fs::exists(&self.path)
     }
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use deployctl::error::Result;
-use deployctl::state::{Acquired, Backend, Condition, HeldLock, LockInfo};
+use deployctl::state::{Acquired, Backend, Condition, HeldLock, LockInfo, Log};
 use deployctl_sdk::conformance::Dice;
 use deployctl_sdk::sim::CrashPoints;
 
@@ -112,16 +112,8 @@ impl Backend for SimDisk {
         Ok(self.change(torn, |inner| put(inner, bytes)).await)
     }
 
-    async fn append(&self, path: &str, bytes: Vec<u8>) -> Result<()> {
-        let append = |inner: &mut Inner, bytes: &[u8]| {
-            inner.files.entry(path.to_owned()).or_default().extend_from_slice(bytes);
-        };
-        let torn = |inner: &mut Inner| {
-            let length = inner.dice().below(bytes.len() + 1);
-            append(inner, bytes.get(..length).unwrap_or_default());
-        };
-        self.change(torn, |inner| append(inner, &bytes)).await;
-        Ok(())
+    async fn log(&self, path: &str) -> Result<Box<dyn Log>> {
+        Ok(Box::new(SimLog { disk: self.clone(), path: path.to_owned() }))
     }
 
     async fn delete(&self, path: &str) -> Result<()> {
@@ -165,6 +157,28 @@ impl Backend for SimDisk {
 
     fn keeps_key(&self) -> bool {
         true
+    }
+}
+
+struct SimLog {
+    disk: SimDisk,
+    path: String,
+}
+
+#[async_trait]
+impl Log for SimLog {
+    async fn append(&mut self, place: u64, bytes: Vec<u8>) -> Result<()> {
+        let append = |inner: &mut Inner, bytes: &[u8]| {
+            let file = inner.files.entry(self.path.clone()).or_default();
+            file.truncate(usize::try_from(place).unwrap());
+            file.extend_from_slice(bytes);
+        };
+        let torn = |inner: &mut Inner| {
+            let length = inner.dice().below(bytes.len() + 1);
+            append(inner, bytes.get(..length).unwrap_or_default());
+        };
+        self.disk.change(torn, |inner| append(inner, &bytes)).await;
+        Ok(())
     }
 }
 
