@@ -164,6 +164,7 @@ fn facts(object: &Object, schema: Option<&ResourceSchema>) -> Vec<String> {
             let name = attribute.name.as_str();
             let value = object.attributes.get(name).filter(|_| name != "status" && !name.ends_with("_at"))?;
             match value {
+                Value::String(text) if text.is_empty() || text.contains('\n') => None,
                 Value::String(text) => Some(match value::short_digest(text) {
                     Some(short) => format!("{name} {short}…"),
                     None => format!("{name} {}", crate::render::text::cut_end(text, 40)),

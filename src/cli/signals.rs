@@ -3,14 +3,16 @@
 use std::future::Future;
 use std::time::Duration;
 
+use super::exit::Exit;
 use crate::apply::Interrupt;
 use crate::error::{Error, ErrorKind, Result};
 
 /// How long what runs may go on after a request to terminate, which nobody will repeat.
 const GRACE: Duration = Duration::from_secs(20);
 
-/// Listens from now on. The first Ctrl-C asks to stop soon, the second to stop now; a request to terminate and a closed
-/// terminal ask to stop soon, and to stop now a while later.
+/// Listens from now on. The first Ctrl-C asks to stop soon, the second to stop now, the third ends the program where it is:
+/// the journal says what was begun. A request to terminate and a closed terminal ask to stop soon, and go on to the rest by
+/// themselves.
 pub fn listen() -> Interrupt {
     let interrupt = Interrupt::new();
     let heard = interrupt.clone();
@@ -18,6 +20,7 @@ pub fn listen() -> Interrupt {
         let Ok(mut signals) = Signals::new() else { return };
         loop {
             match signals.next().await {
+                Signal::Interrupt if heard.cancel.is_cancelled() => end(),
                 Signal::Interrupt => heard.raise(),
                 Signal::Terminate => {
                     heard.stop.cancel();
@@ -25,12 +28,19 @@ pub fn listen() -> Interrupt {
                     tokio::spawn(async move {
                         tokio::time::sleep(GRACE).await;
                         late.abort();
+                        tokio::time::sleep(GRACE).await;
+                        end();
                     });
                 }
             }
         }
     });
     interrupt
+}
+
+/// Ends the program where it is.
+fn end() -> ! {
+    std::process::exit(Exit::Interrupted as i32)
 }
 
 /// Does something that changes nothing, and gives it up on the first wish to stop.

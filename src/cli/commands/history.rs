@@ -79,7 +79,7 @@ fn row(entry: &AuditEntry) -> Run {
 fn what(entry: &AuditEntry) -> String {
     let digest = entry.plan_digest.as_deref().and_then(|text| text.parse().ok());
     match digest {
-        Some(digest) if !entry.command.contains("plan ") => format!("{} {}", entry.command, short_digest(&digest)),
+        Some(digest) if entry.command == "apply" => format!("apply plan {}", short_digest(&digest)),
         _ => entry.command.clone(),
     }
 }

@@ -4,7 +4,7 @@ use deployctl_sdk::value::{SENSITIVE_TEXT, UNKNOWN_TEXT};
 use deployctl_sdk::{Diff, Value};
 
 use super::lines::{self, Line};
-use crate::render::text::{clean, cut_end, grouped, pad, width};
+use crate::render::text::{clean, cut_end, grouped, pad, width, wrapped};
 use crate::render::{Look, Paint, value};
 
 /// What stands for no value.
@@ -15,6 +15,19 @@ const NAME_COLUMNS: usize = 24;
 
 /// Writes the differences, each line after `indent`. In a creation there is nothing before, so only what comes is shown.
 pub fn write(out: &mut String, diffs: &[Diff], creating: bool, indent: &str, look: Look) {
+    let (later, diffs): (Vec<&Diff>, Vec<&Diff>) =
+        diffs.iter().partition(|diff| creating && matches!(diff.after, Some(Value::Unknown)));
+    write_known(out, &diffs, creating, indent, look);
+    if !later.is_empty() {
+        let names: Vec<String> = later.iter().map(|diff| clean(&diff.path.to_string())).collect();
+        let text = format!("known after apply: {}", names.join(", "));
+        for line in wrapped(&text, look.width.saturating_sub(indent.len()).max(40)) {
+            out.push_str(&format!("{indent}{}\n", look.dim(&line)));
+        }
+    }
+}
+
+fn write_known(out: &mut String, diffs: &[&Diff], creating: bool, indent: &str, look: Look) {
     let names: Vec<String> = diffs.iter().map(|diff| clean(&diff.path.to_string())).collect();
     let column = names.iter().map(|name| width(name)).filter(|width| *width <= NAME_COLUMNS).max().unwrap_or(0);
     for (diff, name) in diffs.iter().zip(&names) {
@@ -29,7 +42,7 @@ pub fn write(out: &mut String, diffs: &[Diff], creating: bool, indent: &str, loo
                 let first = if first.is_empty() { String::new() } else { format!("  {first}") };
                 out.push_str(&format!("{}{first}\n", if first.is_empty() { name.clone() } else { pad(name, column) }));
                 for line in rest {
-                    out.push_str(&format!("{indent}  {line}\n"));
+                    out.push_str(&format!("{indent}{line}\n"));
                 }
             }
             None => out.push_str(&format!("{name}\n")),
@@ -85,7 +98,7 @@ fn text(before: &str, after: &str, room: usize, look: Look) -> Vec<String> {
     let mut shown = vec![String::new()];
     shown.extend(marked(&lines::diff(&old, &new), true, room, look));
     if shown.len() == 1 {
-        shown.push("(only line ends differ)".to_owned());
+        shown.push("  (only line ends differ)".to_owned());
     }
     shown
 }
@@ -103,20 +116,24 @@ fn list(before: &[Value], after: &[Value], room: usize, look: Look) -> Vec<Strin
     shown.extend(marked(&differences, false, room, look));
     let gone = before.len().saturating_sub(differences.iter().filter(|line| matches!(line, Line::Gone(_))).count());
     if gone > 0 && !differences.iter().any(|line| matches!(line, Line::More(_))) {
-        shown.push(look.dim(&format!("({gone} unchanged {})", if gone == 1 { "item" } else { "items" })));
+        shown.push(format!(
+            "  {}",
+            look.dim(&format!("({gone} unchanged {})", if gone == 1 { "item" } else { "items" }))
+        ));
     }
     shown
 }
 
 fn marked(lines: &[Line<'_>], places: bool, room: usize, look: Look) -> Vec<String> {
     let mut shown = Vec::new();
+    let mut put = |line: String| shown.push(format!("  {line}"));
     for line in lines {
         match line {
-            Line::At(number) if places => shown.push(look.paint(Paint::Cyan, &format!("@@ line {number}"))),
+            Line::At(number) if places => put(look.paint(Paint::Cyan, &format!("@@ line {number}"))),
             Line::At(_) => {}
-            Line::Gone(text) => shown.push(look.paint(Paint::Red, &format!("- {}", clean(&cut_end(text, room))))),
-            Line::New(text) => shown.push(look.paint(Paint::Green, &format!("+ {}", clean(&cut_end(text, room))))),
-            Line::More(count) => shown.push(look.dim(&format!("… {} more lines differ", grouped(*count)))),
+            Line::Gone(text) => put(look.paint(Paint::Red, &format!("- {}", clean(&cut_end(text, room))))),
+            Line::New(text) => put(look.paint(Paint::Green, &format!("+ {}", clean(&cut_end(text, room))))),
+            Line::More(count) => put(look.dim(&format!("… {} more lines differ", grouped(*count)))),
         }
     }
     shown
