@@ -15,4 +15,5 @@ mod examples;
 mod fuzz;
 mod generated;
 mod interrupt;
+mod schemas;
 mod simulation;
