@@ -108,3 +108,38 @@ fn an_edited_state_is_refused() {
     context.write(".deployctl/default/state.json", &text[..text.len() / 2]);
     assert_eq!(context.run("plan").code, 1);
 }
+
+#[test]
+fn a_lost_state_is_rebuilt_from_the_marks() {
+    let context = applied();
+    insta::assert_snapshot!(context.run("state recover"));
+    std::fs::remove_file(context.file(".deployctl/default/state.json")).unwrap();
+    insta::assert_snapshot!(context.run("state recover"));
+    assert_eq!(context.run("plan -detailed-exitcode").code, 0);
+}
+
+#[test]
+fn what_exists_is_imported_and_never_taken_over() {
+    let block = "resource \"local_file\" \"hand\" {\n  path    = \"hand.txt\"\n  content = \"by hand\\n\"\n}\n";
+    let context = Context::with(block);
+    context.write("hand.txt", "by hand\n");
+    let refused = context.run("apply -auto-approve");
+    assert_eq!(refused.code, 1, "{refused}");
+    assert!(refused.stderr.contains("deployctl import 'local_file.hand' 'hand.txt'"), "{refused}");
+    insta::assert_snapshot!(context.run("import local_file.hand hand.txt"));
+    assert_eq!(context.run("plan -refresh-only").code, 0);
+    insta::assert_snapshot!(context.run("import local_file.hand hand.txt"));
+    insta::assert_snapshot!(context.run("import local_file.nope hand.txt"));
+}
+
+#[test]
+fn a_state_is_taken_over_from_another_folder() {
+    let old = applied();
+    let context = Context::with(SITE);
+    let from = old.path().to_string_lossy().into_owned();
+    let answer = context.run_args(&["state", "migrate", &from]);
+    assert_eq!(answer.code, 0, "{answer}");
+    assert_eq!(context.run("state list").stdout, old.run("state list").stdout);
+    assert_eq!(context.run_args(&["state", "migrate", &from]).code, 1, "there is a state already");
+    assert_eq!(context.run("state migrate nowhere").code, 64);
+}
