@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use deployctl_sdk::Address;
+use deployctl_sdk::{Address, Digest};
 use jiff::Timestamp;
 
 use super::backend::Condition;
@@ -93,7 +93,9 @@ impl Store {
             let document = envelope::wrap(&STATE, &body);
             drop(body);
             lock.check().await?;
+            let digest = Digest::of(&document);
             self.backend.put(STATE_FILE, document, Condition::Any).await?;
+            self.remember(digest, codec::Stored { state: state.clone(), last_run: Some(header.run) });
         }
         self.close(header, fold, state.serial).await?;
         Ok(state)

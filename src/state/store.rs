@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use deployctl_sdk::{Digest, Lineage};
@@ -43,6 +43,8 @@ pub struct Store {
     pub(super) backend: Arc<dyn Backend>,
     pub(super) keys: Arc<Keys>,
     pub(super) blobs: Blobs,
+    /// The state that was last read or written, by the digest of its document: one run looks at it several times.
+    last: Mutex<Option<(Digest, codec::Stored)>>,
 }
 
 /// A state as it was read, an unfinished run's journal taken in.
@@ -108,7 +110,7 @@ impl Store {
     pub fn open_on(backend: Arc<dyn Backend>, given: Option<DataKey>) -> Self {
         let keys = Arc::new(Keys::new(backend.clone(), "key".to_owned(), given));
         let blobs = Blobs::new(backend.clone(), keys.clone());
-        Self { backend, keys, blobs }
+        Self { backend, keys, blobs, last: Mutex::default() }
     }
 
     /// Captured contents.
@@ -168,7 +170,19 @@ impl Store {
 
     pub(super) async fn stored(&self) -> Result<Option<codec::Stored>> {
         let Some(bytes) = self.backend.get(STATE_FILE).await? else { return Ok(None) };
-        self.decoded(&bytes, &self.backend.place(STATE_FILE)).await.map(Some)
+        let digest = Digest::of(&bytes);
+        if let Some((known, stored)) = &*self.last.lock().unwrap_or_else(PoisonError::into_inner)
+            && *known == digest
+        {
+            return Ok(Some(stored.clone()));
+        }
+        let stored = self.decoded(&bytes, &self.backend.place(STATE_FILE)).await?;
+        self.remember(digest, stored.clone());
+        Ok(Some(stored))
+    }
+
+    pub(super) fn remember(&self, digest: Digest, stored: codec::Stored) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((digest, stored));
     }
 
     async fn decoded(&self, bytes: &[u8], place: &str) -> Result<codec::Stored> {
