@@ -27,6 +27,8 @@ pub(super) struct Finished {
     pub(super) still_deposed: Vec<(ResourceId, Object)>,
     /// Whether what earlier replacements left was among this step's tasks; if not, all of it is still there.
     pub(super) cleaned: bool,
+    /// Why not.
+    pub(super) not_cleaned: Option<ProviderError>,
     /// Whether the provider came back at all.
     pub(super) answered: bool,
     /// How long it took.
@@ -52,6 +54,7 @@ pub(super) async fn carry_out(ready: Ready, setting: Setting) -> Finished {
         deleted: false,
         still_deposed: Vec::new(),
         cleaned: !ready.deposed.is_empty(),
+        not_cleaned: None,
         answered: true,
         took: Duration::ZERO,
         ready,
@@ -78,7 +81,7 @@ pub(super) async fn carry_out(ready: Ready, setting: Setting) -> Finished {
         }
         if let Err(error) = remove_deposed(&finished.ready, &setting, id, &object).await {
             finished.still_deposed.push((id, object));
-            finished.applied.error.get_or_insert(error);
+            finished.not_cleaned.get_or_insert(error);
         }
     }
     finished.took = started.elapsed();

@@ -35,16 +35,13 @@ impl Carrier<'_> {
         let change = self.plan.changes.get(index)?;
         self.mark_changed();
         if !finished.answered {
-            // Without an after-record the next run counts it as interrupted, and looks what became of it.
-            let outcome = failed("its provider did not come back; the next run looks what became of it");
-            self.enter(step, outcome, finished.took);
+            self.unanswered.push(finished.ready.before.clone());
+            self.enter(step, failed("its provider did not come back after it was cancelled"), finished.took);
             self.fail_after(step);
             return None;
         }
-        let mut outcome = match &finished.applied.error {
-            None => Outcome::Done,
-            Some(error) => provider_failed(error),
-        };
+        let error = finished.applied.error.as_ref().or(finished.not_cleaned.as_ref());
+        let mut outcome = error.map_or(Outcome::Done, provider_failed);
         let mut record = match kind {
             StepKind::Do(Operation::Delete) => after_delete(finished),
             StepKind::RemoveDeposed => after_cleaning(finished),
@@ -222,11 +219,9 @@ fn after_make(finished: &Finished) -> Option<Record> {
     let failed = applied.error.is_some();
     let is_new = before.operation != Operation::Update;
     let replaces_prior = is_new && prior.as_ref().is_some_and(|prior| prior.id != before.id);
-    let Some(object) =
-        applied.object.clone().filter(|_| !(failed && is_new && finished.deleted && applied.object.is_none()))
-    else {
+    let Some(object) = applied.object.clone() else {
         // Nothing new is there. What was there still is, unless it was deleted on the way.
-        return prior.filter(|prior| !finished.deleted || !prior.deposed.is_empty());
+        return prior.and_then(|prior| if finished.deleted { only_deposed(prior) } else { Some(prior) });
     };
     let made_by = before.planned.clone()?;
     if failed && is_new && !applied.tainted && prior.as_ref().and_then(|prior| prior.object.as_ref()) == Some(&object) {
@@ -254,6 +249,11 @@ fn after_make(finished: &Finished) -> Option<Record> {
         deposed.push(Deposed { id: old_id, object: old });
     }
     Some(Record { object: Some(object), status, deposed, ..made_by })
+}
+
+/// The record of what is gone but for old ones beside it.
+fn only_deposed(prior: Record) -> Option<Record> {
+    if prior.deposed.is_empty() { None } else { Some(Record { object: None, status: Status::Ready, ..prior }) }
 }
 
 /// Whether the provider itself took care of the old object.

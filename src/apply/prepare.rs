@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use deployctl_sdk::{
     Action, Change, Connection, Desired, ErrorKind, HealthReport, Object, Observed, Operation, Ownership,
-    PlanRequest as ProviderRequest, ProviderError, ReadRequest, ReplaceOrder, ResourceId, ResourceSchema, Value,
-    default_plan,
+    PlanRequest as ProviderRequest, PlannedChange, ProviderError, ReadRequest, Reason, ReplaceOrder, ResourceId,
+    ResourceSchema, Value, default_plan,
 };
 
 use super::run::Carrier;
@@ -16,7 +16,7 @@ use crate::event::{Event, Outcome, Skip};
 use crate::health::{self, Patient};
 use crate::plan::steps::StepKind;
 use crate::plan::{Mode, ResourceChange, ignore_changes};
-use crate::state::{Interrupted, ProviderRef, Record};
+use crate::state::{Interrupted, ProviderRef, Record, Status};
 
 /// A step ready to be carried out.
 pub(super) struct Ready {
@@ -79,8 +79,8 @@ impl Carrier<'_> {
         let connection = self.connection(&provider).await?;
         let operations = prior.into_iter().map(|prior| self.deletion(change, record.id, prior)).collect();
         let deposed = record.deposed.iter().map(|old| (old.id, old.object.clone())).collect();
-        let timeout = self.block_of(change).and_then(|(_, block)| block.timeouts.delete);
-        let retry = self.block_of(change).and_then(|(_, block)| block.retry);
+        let timeout = self.declared(change).and_then(|block| block.timeouts.delete);
+        let retry = self.declared(change).and_then(|block| block.retry);
         let before = self.before(change, Operation::Delete, record.id, Some(&record), None, None);
         let provider = change.provider.name.clone();
         let ready = Ready {
@@ -106,14 +106,14 @@ impl Carrier<'_> {
         let deposed = record.deposed.iter().map(|old| (old.id, old.object.clone())).collect();
         let before = self.before(change, Operation::Delete, record.id, Some(&record), None, Some((*record).clone()));
         let (provider, operations) = (change.provider.name.clone(), Vec::new());
-        let timeout = self.block_of(change).and_then(|(_, block)| block.timeouts.delete);
+        let timeout = self.declared(change).and_then(|block| block.timeouts.delete);
         let ready = Ready {
             step,
             connection,
             operations,
             deposed,
             before,
-            retry: None,
+            retry: self.declared(change).and_then(|block| block.retry),
             timeout,
             provider,
             lineage: self.plan.lineage,
@@ -135,7 +135,7 @@ impl Carrier<'_> {
             Some(object) => object.clone(),
             None => record.as_ref().and_then(|record| record.object.clone()),
         };
-        let desired = self.desired(number, block, schema, change, prior.as_ref())?;
+        let desired = self.desired(number, block, schema, change, self.originals.get(&change.address))?;
         let prepared = self.settled(&desired, block)?;
         if let Some(path) = default_plan::broken_promise(&change.planned, &prepared.config) {
             return Err(failed(format!("`{path}` came out different from what the plan showed, so nothing was done")));
@@ -199,7 +199,20 @@ impl Carrier<'_> {
         let planned = connection.plan(request).await.map_err(|error| provider_failed(&error))?;
         self.events
             .send(Event::PlannedLate { address: change.address.clone(), action: planned.action.word().to_owned() });
-        let risky = matches!(planned.action, Action::Delete | Action::Replace(_)) || !planned.risks.is_empty();
+        let tainted = record.as_ref().is_some_and(|record| record.status == Status::Tainted) && observed.is_some();
+        let planned = match planned.action {
+            Action::NoOp | Action::Update if tainted => late_replacement(schema, &prepared.config, planned),
+            _ => planned,
+        };
+        let removes = matches!(planned.action, Action::Delete | Action::Replace(_));
+        if removes && block.lifecycle.prevent_destroy {
+            let mut outcome = failed("it would have to be replaced, and `prevent_destroy` forbids that");
+            if let Outcome::Failed { hint, .. } = &mut outcome {
+                *hint = Some("keep it, or set `prevent_destroy = false`".to_owned());
+            }
+            return Err(outcome);
+        }
+        let risky = removes || !planned.risks.is_empty();
         if risky && !self.options.approve_deferred {
             let why = Skip::NeedsApproval { action: planned.action.word().to_owned() };
             return Err(Outcome::NotStarted { why });
@@ -229,15 +242,20 @@ impl Carrier<'_> {
             captured: prepared.captured,
             artefact: planned.artefact.map(Arc::from),
         });
-        let before = self.before(change, operation, change.id, record.as_deref(), None, Some(planned_record));
+        let name = self.project.providers().get(&provider.name);
+        let identity = name.and_then(|name| name.identity(&change.type_name, &desired.config));
+        let before = self.before(change, operation, change.id, record.as_deref(), identity, Some(planned_record));
+        // The plan's own settings were not known; a recovery needs those that were used.
+        let before = Interrupted { provider: provider.clone(), ..before };
+        let deposed = record.iter().flat_map(|record| &record.deposed);
         let ready = Ready {
             step,
             connection,
             operations,
-            deposed: Vec::new(),
+            deposed: deposed.map(|old| (old.id, old.object.clone())).collect(),
             before,
             retry: block.retry,
-            timeout: block.timeouts.create,
+            timeout: if operation == Operation::Update { block.timeouts.update } else { block.timeouts.create },
             provider: provider.name.clone(),
             lineage: self.plan.lineage,
         };
@@ -267,7 +285,7 @@ impl Carrier<'_> {
         block: &ResourceBlock,
         schema: &ResourceSchema,
         change: &ResourceChange,
-        prior: Option<&Object>,
+        before: Option<&Object>,
     ) -> Result<Desired, Outcome> {
         let scope = self.values.instance(number, &change.address, None);
         for condition in &block.lifecycle.preconditions {
@@ -275,7 +293,7 @@ impl Carrier<'_> {
         }
         let config = block.body.evaluate(&schema.attributes, &scope, &block.type_name);
         let config = config.map_err(|found| complaints(&found))?;
-        let config = ignore_changes(config, &block.lifecycle.ignore_changes, prior);
+        let config = ignore_changes(schema, config, &block.lifecycle.ignore_changes, before);
         if config.contains_unknown() {
             return Err(internal("something it needs is still unknown"));
         }
@@ -364,6 +382,11 @@ impl Carrier<'_> {
         self.project.config().resources.get(number).map(|block| (number, block))
     }
 
+    /// The block of a resource that is removed, if the configuration still has it.
+    fn declared(&self, change: &ResourceChange) -> Option<&ResourceBlock> {
+        self.project.config().resources.get(self.values.block_of(&change.address)?)
+    }
+
     fn schema(&self, block: &ResourceBlock) -> Result<&ResourceSchema, Outcome> {
         let found = self.project.schemas().resource(&block.type_name);
         found.map(|(_, schema)| schema).ok_or_else(|| internal("its type is not in this build"))
@@ -421,7 +444,7 @@ impl Carrier<'_> {
             schema_version: schema.version,
             provider: change.provider.clone(),
             object: None,
-            status: crate::state::Status::Ready,
+            status: Status::Ready,
             deposed: record.map(|record| record.deposed.clone()).unwrap_or_default(),
             dependencies: self.project.dependencies(number),
             create_first: change.action == Action::Replace(ReplaceOrder::CreateFirst)
@@ -433,6 +456,12 @@ impl Carrier<'_> {
             updated: now,
         }
     }
+}
+
+/// The replacement of something half made, in place of what its provider planned.
+fn late_replacement(schema: &ResourceSchema, config: &Value, planned: PlannedChange) -> PlannedChange {
+    let action = Action::Replace(ReplaceOrder::DeleteFirst);
+    PlannedChange { action, reason: Reason::Tainted, planned: default_plan::planned_new(schema, config), ..planned }
 }
 
 pub(super) fn failed(error: impl Into<String>) -> Outcome {

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use deployctl_sdk::{Address, Found, Lost, Object, Operation, Ownership};
+use deployctl_sdk::{Address, Found, Lineage, Lost, Object, Operation, Ownership};
 
 use crate::error::{Error, Result};
 use crate::providers::Connections;
@@ -20,14 +20,22 @@ pub type Resolved = (Vec<(Address, Option<Record>)>, Vec<String>);
 /// # Errors
 /// When an engine cannot be asked: nothing may be assumed then.
 pub async fn resolve(loaded: &Loaded, connections: &Arc<Connections>) -> Result<Resolved> {
+    look_for(&loaded.interrupted, loaded.state.lineage, connections).await
+}
+
+/// The same for some actions of a run that goes on.
+pub(super) async fn look_for(
+    all: &[Interrupted],
+    lineage: Lineage,
+    connections: &Arc<Connections>,
+) -> Result<Resolved> {
     let mut groups: Vec<(ProviderRef, Vec<&Interrupted>)> = Vec::new();
-    for interrupted in &loaded.interrupted {
+    for interrupted in all {
         match groups.iter_mut().find(|(provider, _)| *provider == interrupted.provider) {
             Some((_, members)) => members.push(interrupted),
             None => groups.push((interrupted.provider.clone(), vec![interrupted])),
         }
     }
-    let lineage = loaded.state.lineage;
     let mut records: BTreeMap<Address, Option<Record>> = BTreeMap::new();
     let mut lines = Vec::new();
     for (provider, members) in groups {
@@ -48,6 +56,11 @@ pub async fn resolve(loaded: &Loaded, connections: &Arc<Connections>) -> Result<
             })
             .collect();
         let found = connection.find(&lost).await.map_err(cannot)?;
+        if found.len() != lost.len() {
+            let text =
+                format!("the provider `{}` answered for {} of {} resources", provider.name, found.len(), lost.len());
+            return Err(cannot(deployctl_sdk::ProviderError::new(deployctl_sdk::ErrorKind::Internal, text)));
+        }
         for (interrupted, found) in members.into_iter().zip(found) {
             let (record, line) = judge(interrupted, found);
             lines.push(format!("{}: {line}", interrupted.address));
@@ -93,7 +106,7 @@ fn with_object(prior: Option<Record>, object: Object, complete: bool) -> Option<
 }
 
 fn without_object(prior: Option<Record>) -> Option<Record> {
-    prior.filter(|prior| !prior.deposed.is_empty()).map(|prior| Record { object: None, ..prior })
+    prior.filter(|prior| !prior.deposed.is_empty()).map(|prior| Record { object: None, status: Status::Ready, ..prior })
 }
 
 /// The new record, with the old object deposed where the new one came first.

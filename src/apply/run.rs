@@ -10,7 +10,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use deployctl_sdk::{Address, Object, Operation, Value};
+use deployctl_sdk::{Address, Object, Value};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio_util::sync::CancellationToken;
 
@@ -21,15 +21,15 @@ use super::outcome::{Applied, ApplyOptions};
 use super::prepare::{Preparation, Ready, failed};
 use super::queue::{Busy, Runnable};
 use super::schedule::Schedule;
-use crate::config::Strategy;
+use crate::config::{IgnoreChanges, Strategy};
 use crate::error::{Error, Result};
-use crate::event::{Event, Events, Ledger, LedgerEntry, Outcome, Skip};
+use crate::event::{Event, Events, Ledger, Outcome, Skip};
 use crate::model::Values;
 use crate::plan::steps::{StepKind, Steps};
 use crate::plan::{Mode, Plan, Planned, ResourceChange, restore};
 use crate::project::{Project, Session, refuse_protected};
 use crate::providers::Connections;
-use crate::state::{Entry, Journal, KeptInputs, Lock, Record, RunHeader, RunOutcome, State};
+use crate::state::{Entry, Interrupted, Journal, KeptInputs, Lock, Record, RunHeader, RunOutcome, State};
 
 /// How many steps may be announced in the journal ahead of running: enough for one write to cover a wide graph.
 const ANNOUNCED_AHEAD: usize = 4096;
@@ -59,6 +59,7 @@ pub async fn apply(
     let digest = planned.plan.digest.to_string();
     project.events().send(Event::ApplyStarted { digest, steps, summary });
     let mut journal = carrier.run(journal, &lock, interrupt).await?;
+    carrier.look_for_unanswered(&mut journal).await?;
     let mut applied = carrier.applied(current.state.serial);
     let (outputs, problem) = carrier.outputs();
     applied.late_failure = problem;
@@ -121,13 +122,17 @@ pub(super) struct Carrier<'p> {
     pub(super) observed: HashMap<Address, Option<Object>>,
     /// Unchanged dependencies that do not work.
     pub(super) sick: Vec<Address>,
-    prior_outputs: BTreeMap<Arc<str>, Value>,
+    /// What `ignore_changes` goes by: what was there before the run.
+    pub(super) originals: HashMap<Address, Object>,
+    /// Actions whose provider did not come back.
+    pub(super) unanswered: Vec<Interrupted>,
+    pub(super) prior_outputs: BTreeMap<Arc<str>, Value>,
     schedule_size: usize,
     changed: bool,
-    ledger: Ledger,
-    interrupted: bool,
-    timed_out: bool,
-    lock_lost: bool,
+    pub(super) ledger: Ledger,
+    pub(super) interrupted: bool,
+    pub(super) timed_out: bool,
+    pub(super) lock_lost: bool,
     stopping: Option<Skip>,
 }
 
@@ -186,6 +191,8 @@ impl<'p> Carrier<'p> {
             records,
             observed: planned.observed.clone(),
             sick: Vec::new(),
+            originals: originals(project, planned, state),
+            unanswered: Vec::new(),
             prior_outputs: state.outputs.clone(),
             schedule_size,
             changed: false,
@@ -432,83 +439,24 @@ impl<'p> Carrier<'p> {
     pub(super) fn mark_changed(&mut self) {
         self.changed = true;
     }
+}
 
-    pub(super) fn address_of(&self, step: usize) -> Option<(&'p ResourceChange, Operation)> {
-        let (index, kind) = self.schedule.step(step)?;
-        let operation = match kind {
-            StepKind::Do(operation) => operation,
-            StepKind::RemoveDeposed | StepKind::Forget => Operation::Delete,
-            StepKind::PlanLate | StepKind::Join => Operation::Create,
+/// What is there before the run of everything some of whose changes are to be ignored.
+fn originals(project: &Project, planned: &Planned, state: &State) -> HashMap<Address, Object> {
+    let config = project.config();
+    let ignores = |change: &&ResourceChange| {
+        let block = config.resource(&change.address.type_name, &change.address.name);
+        let block = block.and_then(|index| config.resources.get(index));
+        block.is_some_and(|block| block.lifecycle.ignore_changes != IgnoreChanges::None)
+    };
+    let original = |change: &ResourceChange| {
+        let object = match planned.observed.get(&change.address) {
+            Some(seen) => seen.clone(),
+            None => state.records.get(&change.address).and_then(|record| record.object.clone()),
         };
-        self.plan.changes.get(index).map(|change| (change, operation))
-    }
-
-    pub(super) fn enter(&mut self, step: usize, outcome: Outcome, took: Duration) {
-        let Some((change, operation)) = self.address_of(step) else { return };
-        let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-        let (address, id) = (change.address.clone(), change.id);
-        self.events.send(Event::StepFinished { address: address.clone(), operation, outcome: outcome.clone(), millis });
-        self.ledger.entries.push(LedgerEntry { address, id, operation, outcome, millis });
-    }
-
-    pub(super) fn record_skip(&mut self, step: usize, why: Skip) {
-        self.enter(step, Outcome::NotStarted { why }, Duration::ZERO);
-    }
-
-    fn fail_unstarted(&mut self, step: usize, outcome: Outcome) {
-        self.enter(step, outcome, Duration::ZERO);
-        self.fail_after(step);
-    }
-
-    /// What waited for a step that did not end well is not started.
-    pub(super) fn fail_after(&mut self, step: usize) {
-        let culprit = self.address_of(step).map(|(change, _)| change.address.clone());
-        for skipped in self.schedule.fail(step) {
-            if let Some(address) = culprit.clone() {
-                self.record_skip(skipped, Skip::Needs { address });
-            }
-        }
-        if self.options.fail_fast {
-            self.stop(Skip::FailFast);
-        }
-    }
-
-    fn applied(&mut self, base_serial: u64) -> Applied {
-        Applied {
-            ledger: std::mem::take(&mut self.ledger),
-            base_serial,
-            interrupted: self.interrupted,
-            timed_out: self.timed_out,
-            lock_lost: self.lock_lost,
-            ..Applied::default()
-        }
-    }
-
-    /// The outputs as they are now, and why one of them could not be had.
-    fn outputs(&self) -> (BTreeMap<Arc<str>, Value>, Option<String>) {
-        if self.plan.mode == Mode::Destroy || self.project.inputs().removed {
-            let left = if self.records.is_empty() { BTreeMap::new() } else { self.prior_outputs.clone() };
-            return (left, None);
-        }
-        let mut outputs = BTreeMap::new();
-        let mut problem = None;
-        for (name, output) in &self.project.config().outputs {
-            match crate::lang::evaluate(&output.value, &self.values.top()) {
-                // What a failed step left unknown keeps the value it had.
-                Ok(value) if value.contains_unknown() => {
-                    outputs.extend(self.prior_outputs.get(name).map(|value| (name.clone(), value.clone())));
-                }
-                Ok(value) => {
-                    outputs.insert(name.clone(), value.with_mark(output.sensitive));
-                }
-                Err(found) => {
-                    let text = found.first().map(|complaint| complaint.message.clone()).unwrap_or_default();
-                    problem.get_or_insert(format!("the output `{name}` has no value: {text}"));
-                }
-            }
-        }
-        (outputs, problem)
-    }
+        object.map(|object| (change.address.clone(), object))
+    };
+    planned.plan.changes.iter().filter(ignores).filter_map(original).collect()
 }
 
 /// Entries that announce steps become one.

@@ -11,6 +11,7 @@ use crate::error::{ErrorKind, Result};
 use crate::event::{Event, Outcome};
 use crate::plan::{Mode, PlanRequest, Planned, plan};
 use crate::project::{Project, Session};
+use crate::state::Revision;
 
 /// Whether a run that ended like this is to be taken back.
 pub fn wanted(project: &Project, applied: &Applied) -> bool {
@@ -34,7 +35,14 @@ pub async fn undo(
     project.events().send(Event::RollbackStarted { actions: touched.len() });
     let earlier = match applied.base_serial {
         0 => None,
-        serial => project.store().revision(serial).await?,
+        serial => match revision_at(project, serial).await? {
+            Some(revision) => Some(revision),
+            // What was there before the run cannot be told from what it made.
+            None => {
+                let text = "what the run did was not undone: the revision before it is not kept any more".to_owned();
+                return Ok((Applied { late_failure: Some(text), ..Applied::default() }, session));
+            }
+        },
     };
     let request = |mode| PlanRequest { mode, exactly: Some(touched.clone()), ..PlanRequest::default() };
     let options = ApplyOptions { approve_deferred: true, ..options.clone() };
@@ -52,6 +60,12 @@ pub async fn undo(
         }
     };
     Ok((undone, session))
+}
+
+/// The revision that stood at a serial. State that was edited in between has none of its own.
+async fn revision_at(project: &Project, serial: u64) -> Result<Option<Revision>> {
+    let known = project.store().revisions().await?;
+    Ok(known.into_iter().rev().find(|revision| revision.serial <= serial))
 }
 
 async fn run(

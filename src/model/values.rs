@@ -149,7 +149,10 @@ impl<'c> Values<'c> {
             true => unresolved(format!("`local.{name}` has no value")),
             false => unresolved(format!("`local.{name}` has no value: {}", diagnostics.remove(0).message)),
         })?;
-        self.set_local(local.name.clone(), value.clone());
+        // What is not known yet may be when it is asked for again.
+        if !value.contains_unknown() {
+            self.set_local(local.name.clone(), value.clone());
+        }
         Ok(value)
     }
 

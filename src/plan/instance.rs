@@ -22,16 +22,22 @@ pub enum ProviderChoice {
 }
 
 /// The configuration with what `ignore_changes` names as it was before.
-pub fn ignore_changes(config: Value, ignore: &IgnoreChanges, before: Option<&Object>) -> Value {
+pub fn ignore_changes(
+    schema: &ResourceSchema,
+    config: Value,
+    ignore: &IgnoreChanges,
+    before: Option<&Object>,
+) -> Value {
     let Some(before) = before.map(|object| &object.attributes) else { return config };
     match ignore {
         IgnoreChanges::None => config,
         IgnoreChanges::All => {
-            let configured = config.as_map().cloned().unwrap_or_default();
-            let known = before.as_map().cloned().unwrap_or_default();
-            Value::from(
-                configured.keys().filter_map(|key| Some((key.clone(), known.get(key)?.clone()))).collect::<Map>(),
-            )
+            let settable = schema.attributes.iter().filter(|attribute| !attribute.read_only);
+            let kept = settable.filter_map(|attribute| {
+                let value = before.get(&attribute.name).filter(|value| !value.is_null())?;
+                Some((Arc::from(attribute.name.as_str()), value.clone()))
+            });
+            Value::from(kept.collect::<Map>())
         }
         IgnoreChanges::Paths(paths) => {
             let kept: Vec<Diff> = paths
@@ -75,6 +81,7 @@ impl Walk<'_> {
     fn leave(&mut self, index: usize, address: &Address) {
         let Some(record) = self.state().records.get(address) else {
             self.values.set_instance(index, address.key.clone(), Value::Unknown);
+            self.left_open.insert(index);
             return;
         };
         self.unchanged += 1;
@@ -134,7 +141,7 @@ impl Walk<'_> {
         let seen = self.observation.take(address);
         let recorded = record.and_then(|record| record.object.as_ref());
         let (observed, elsewhere) = self.seen_object(address, recorded, &seen)?;
-        let config = ignore_changes(config, &block.lifecycle.ignore_changes, observed);
+        let config = ignore_changes(schema, config, &block.lifecycle.ignore_changes, observed);
         let prepared = self.prepare(block, address, config)?;
         let planned = match self.ask(block, address, schema, &provider, recorded, observed, &prepared).await? {
             Asked::Planned(planned) => planned,
@@ -143,6 +150,7 @@ impl Walk<'_> {
             }
         };
         let planned = self.overrule(block, address, record.map(|r| &**r), schema, &prepared, observed, planned).await;
+        self.check_postconditions(index, block, address, &planned.planned)?;
         if elsewhere.is_some() && planned.action != Action::NoOp {
             let error = ProviderError::new(deployctl_sdk::ErrorKind::Refused, elsewhere.unwrap_or_default())
                 .with_hint("run this on that host");
@@ -312,7 +320,12 @@ impl Walk<'_> {
         }
         let in_doubt = record.status == Status::Unhealthy && planned.action == Action::NoOp;
         if in_doubt && !self.is_healthy(block, address, observed, record).await {
-            return PlannedChange { action: Action::Update, reason: Reason::Unhealthy, ..planned };
+            let new = default_plan::planned_update(schema, &prepared.config, &observed.attributes);
+            let diffs = default_plan::compare(&observed.attributes, &new);
+            return PlannedChange { action: Action::Update, reason: Reason::Unhealthy, planned: new, diffs, ..planned };
+        }
+        if planned.action == Action::NoOp && !record.deposed.is_empty() {
+            return PlannedChange { action: Action::Update, reason: Reason::Deposed, ..planned };
         }
         planned
     }
@@ -332,6 +345,25 @@ impl Walk<'_> {
         for condition in &block.lifecycle.preconditions {
             let scope = self.values.instance(index, address, None);
             if let Err(complaints) = check_condition(condition, &scope, &format!("the precondition of {address}")) {
+                self.complaints.extend(complaints);
+                holds = None;
+            }
+        }
+        holds
+    }
+
+    /// What must hold afterwards, as far as it is known already.
+    fn check_postconditions(
+        &mut self,
+        index: usize,
+        block: &ResourceBlock,
+        address: &Address,
+        planned: &Value,
+    ) -> Option<()> {
+        let mut holds = Some(());
+        for condition in &block.lifecycle.postconditions {
+            let scope = self.values.instance(index, address, Some(planned.clone()));
+            if let Err(complaints) = check_condition(condition, &scope, &format!("the postcondition of {address}")) {
                 self.complaints.extend(complaints);
                 holds = None;
             }

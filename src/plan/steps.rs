@@ -2,10 +2,14 @@
 //!
 //! A change is one step or two (a replacement deletes and creates). Dependencies between resources become edges between
 //! steps; where many instances stand on either side, one joint node keeps the number of edges linear.
+//!
+//! That what is needed is made first always holds. In which order things go is a wish: where the old order and the new one
+//! contradict each other, the wishes that would make a circle are given up.
 
 use std::collections::HashMap;
 
-use deployctl_sdk::{Action, Address, Operation, ReplaceOrder};
+use deployctl_sdk::{Action, Address, Operation, Reason, ReplaceOrder};
+use petgraph::graph::DiGraph;
 
 use super::ResourceChange;
 
@@ -59,7 +63,6 @@ impl Steps {
         let mut builder = Builder::new(changes);
         builder.order_makers();
         builder.order_removers(recorded);
-        builder.grant_wishes();
         builder.finish()
     }
 
@@ -109,7 +112,7 @@ struct Builder<'c> {
     by_address: HashMap<&'c Address, usize>,
     made_joins: HashMap<Address, Option<usize>>,
     gone_joins: HashMap<(Address, Goes), Option<usize>>,
-    /// Edges that are better kept, and given up where they would close a circle.
+    /// Edges that can be given up.
     wishes: Vec<(usize, usize)>,
 }
 
@@ -128,13 +131,16 @@ impl<'c> Builder<'c> {
         };
         for (index, change) in changes.iter().enumerate() {
             builder.groups.entry(change.address.resource()).or_default().push(index);
-            builder.add_steps(index, change.action);
+            builder.add_steps(index, change);
         }
         builder
     }
 
-    fn add_steps(&mut self, index: usize, action: Action) {
-        let (made, gone) = match action {
+    fn add_steps(&mut self, index: usize, change: &ResourceChange) {
+        let (made, gone) = match change.action {
+            Action::Update if change.reason == Reason::Deposed => {
+                (None, Some(self.add(index, StepKind::RemoveDeposed)))
+            }
             Action::NoOp | Action::Read => (None, None),
             Action::Create => (Some(self.add(index, StepKind::Do(Operation::Create))), None),
             Action::Update => (Some(self.add(index, StepKind::Do(Operation::Update))), None),
@@ -195,52 +201,26 @@ impl<'c> Builder<'c> {
     fn order_removers(&mut self, recorded: &RecordedDependencies<'_>) {
         for (index, change) in self.changes.iter().enumerate() {
             let deletes_first = matches!(change.action, Action::Delete | Action::Replace(ReplaceOrder::DeleteFirst));
-            let step = match deletes_first {
-                true => self.gone.get(index).copied().flatten(),
-                // An update that lets go of something comes before that goes.
-                false if change.action == Action::Update => self.made.get(index).copied().flatten(),
-                false => None,
-            };
-            let Some(step) = step else { continue };
+            // An update that lets go of something comes before that goes, and so does the removal of an old one.
+            let (made, gone) = (self.made.get(index).copied().flatten(), self.gone.get(index).copied().flatten());
+            let Some(step) = gone.or(made.filter(|_| change.action == Action::Update)) else { continue };
+            let goes = if deletes_first { Goes::BeforeAnythingNew } else { Goes::ForGood };
             for dependency in recorded(&change.address) {
-                let goes = if deletes_first { Goes::BeforeAnythingNew } else { Goes::ForGood };
                 match self.gone_node(dependency, goes) {
                     Some(after) if deletes_first => self.edge(step, after),
-                    Some(after) => self.wishes.push((step, after)),
+                    Some(after) => self.wish(step, after),
                     None => {}
+                }
+                if let Some(after) = self.gone_node(dependency, Goes::AsDeposed) {
+                    self.wish(step, after);
                 }
             }
         }
     }
 
-    /// Adds the wishes, without those that lie on a circle: what lets go of something may be unable to do so before that
-    /// thing is gone, when it also waits for something that can only be replaced after that.
-    fn grant_wishes(&mut self) {
-        let wishes = std::mem::take(&mut self.wishes);
-        wishes.iter().for_each(|(from, to)| self.edge(*from, *to));
-        let order = self.topological();
-        if order.len() == self.nodes.len() {
-            return;
-        }
-        let mut sorted = vec![false; self.nodes.len()];
-        for step in order {
-            if let Some(sorted) = sorted.get_mut(step) {
-                *sorted = true;
-            }
-        }
-        let is_sorted = |step: usize| sorted.get(step).copied().unwrap_or_default();
-        for (from, to) in wishes.into_iter().filter(|(from, to)| !is_sorted(*from) && !is_sorted(*to)) {
-            self.remove_edge(from, to);
-        }
-    }
-
-    fn remove_edge(&mut self, from: usize, to: usize) {
-        let Some(node) = self.nodes.get_mut(from) else { return };
-        let Some(place) = node.next.iter().rposition(|next| *next == to) else { return };
-        node.next.remove(place);
-        if let Some(node) = self.nodes.get_mut(to) {
-            node.waits_for -= 1;
-        }
+    fn wish(&mut self, from: usize, to: usize) {
+        self.edge(from, to);
+        self.wishes.push((from, to));
     }
 
     fn members(&self, address: &Address) -> Vec<usize> {
@@ -280,6 +260,7 @@ impl<'c> Builder<'c> {
             Action::Delete => goes != Goes::AsDeposed,
             Action::Replace(ReplaceOrder::DeleteFirst) => goes == Goes::BeforeAnythingNew,
             Action::Replace(ReplaceOrder::CreateFirst) => goes == Goes::AsDeposed,
+            Action::Update => goes == Goes::AsDeposed && change.reason == Reason::Deposed,
             _ => false,
         };
         let removers: Vec<usize> = self
@@ -302,7 +283,11 @@ impl<'c> Builder<'c> {
     }
 
     fn finish(mut self) -> Steps {
-        let order = self.topological();
+        let mut order = self.topological();
+        if order.len() < self.nodes.len() {
+            self.give_up_circles();
+            order = self.topological();
+        }
         for &step in &order {
             let (wave, next, join) = match self.nodes.get(step) {
                 Some(node) => (node.wave, node.next.clone(), node.kind == StepKind::Join),
@@ -324,6 +309,33 @@ impl<'c> Builder<'c> {
         }
         let real = self.nodes.iter().filter(|node| node.kind != StepKind::Join).count();
         Steps { nodes: self.nodes, real }
+    }
+
+    /// Drops every wish whose ends lie on one circle; what is left has none, for makers alone never make one.
+    fn give_up_circles(&mut self) {
+        let number = |step: usize| u32::try_from(step).unwrap_or(u32::MAX);
+        let edges = self.nodes.iter().enumerate();
+        let edges = edges.flat_map(|(from, node)| node.next.iter().map(move |to| (number(from), number(*to))));
+        let graph = DiGraph::<(), ()>::from_edges(edges);
+        let mut circle = vec![usize::MAX; self.nodes.len()];
+        for (place, members) in petgraph::algo::kosaraju_scc(&graph).iter().enumerate() {
+            for member in members {
+                if let Some(slot) = circle.get_mut(member.index()) {
+                    *slot = place;
+                }
+            }
+        }
+        for (from, to) in std::mem::take(&mut self.wishes) {
+            if circle.get(from) != circle.get(to) {
+                continue;
+            }
+            let Some(node) = self.nodes.get_mut(from) else { continue };
+            let Some(place) = node.next.iter().position(|next| *next == to) else { continue };
+            node.next.swap_remove(place);
+            if let Some(node) = self.nodes.get_mut(to) {
+                node.waits_for -= 1;
+            }
+        }
     }
 
     fn topological(&self) -> Vec<usize> {
@@ -439,6 +451,29 @@ mod tests {
             [change("base", first, &[]), change("old", Action::Delete, &[]), change("user", Action::Update, &["base"])];
         let recorded: [(&str, &[&str]); 2] = [("old", &["base"]), ("user", &["old"])];
         assert_eq!(order(&changes, &recorded), ["-old", "-base", "+base", "~user"]);
+    }
+
+    #[test]
+    fn the_old_one_of_a_create_first_replacement_goes_before_what_it_used() {
+        let beside = Action::Replace(ReplaceOrder::CreateFirst);
+        let changes = [change("a", Action::Delete, &[]), change("b", beside, &[])];
+        assert_eq!(order(&changes, &[("b", &["a"])]), ["±b", "xb", "-a"]);
+        let changes = [change("a", beside, &[]), change("b", beside, &["a"])];
+        assert_eq!(order(&changes, &[("b", &["a"])]), ["±a", "±b", "xb", "xa"]);
+    }
+
+    #[test]
+    fn where_the_old_order_contradicts_the_new_one_the_new_one_holds() {
+        // b needed a, which needed c; now b needs c itself, c is replaced, and a goes.
+        let changes = [
+            change("c", Action::Replace(ReplaceOrder::DeleteFirst), &[]),
+            change("b", Action::Update, &["c"]),
+            change("a", Action::Delete, &[]),
+        ];
+        let order = order(&changes, &[("b", &["a"]), ("a", &["c"])]);
+        let at = |what: &str| order.iter().position(|step| step == what).unwrap();
+        assert!(at("-c") < at("+c") && at("+c") < at("~b"), "{order:?}");
+        assert_eq!(order.len(), 4);
     }
 
     #[test]

@@ -77,6 +77,8 @@ pub(super) struct Walk<'p> {
     pub(super) drift: Vec<(Address, Vec<Diff>)>,
     pub(super) complaints: Vec<Diagnostic>,
     pub(super) failures: Vec<(Address, deployctl_sdk::ProviderError)>,
+    /// Resource blocks of which something is neither planned nor recorded.
+    pub(super) left_open: HashSet<usize>,
     outputs: BTreeMap<Arc<str>, Value>,
     read: ReadCost,
 }
@@ -102,6 +104,7 @@ impl<'p> Walk<'p> {
             drift: Vec::new(),
             complaints: Vec::new(),
             failures: Vec::new(),
+            left_open: HashSet::new(),
             outputs: BTreeMap::new(),
             read: ReadCost::default(),
         }
@@ -202,7 +205,27 @@ impl<'p> Walk<'p> {
             self.complaints.push(complaint.with_help(help));
             return;
         }
+        if value.contains_unknown() && self.is_left_open(name) {
+            // It will not become known by applying this plan, and keeps the value that it has.
+            let before = self.state().outputs.get(name).cloned();
+            self.outputs.extend(before.map(|value| (name.clone(), value)));
+            return;
+        }
         self.outputs.insert(name.clone(), value.with_mark(output.sensitive));
+    }
+
+    /// Whether an output needs something that is neither planned nor recorded.
+    fn is_left_open(&self, output: &Arc<str>) -> bool {
+        let graph = self.project.graph();
+        let mut todo = vec![Node::Output(output.clone())];
+        let mut seen = HashSet::new();
+        while let Some(node) = todo.pop() {
+            if matches!(node, Node::Resource(index) if self.left_open.contains(&index)) {
+                return true;
+            }
+            todo.extend(graph.direct(&node).filter(|needed| seen.insert((*needed).clone())).cloned());
+        }
+        false
     }
 
     async fn resource(&mut self, index: usize) {

@@ -42,9 +42,10 @@ pub fn plan(request: &PlanRequest<'_>) -> Result<PlannedChange, ProviderError> {
         return Ok(PlannedChange { diffs, drift, ..PlannedChange::new(action, reason, planned) });
     }
 
-    let planned = planned_update(request.schema, config, kept);
+    let planned = planned_update(request.schema, config, &observed.attributes);
     let diffs = compare(&observed.attributes, &planned);
-    let put_back = !drift.is_empty() && compare(&recorded.attributes, &planned).is_empty();
+    let as_recorded = planned_kept(request.schema, config, &recorded.attributes);
+    let put_back = !drift.is_empty() && compare(&recorded.attributes, &as_recorded).is_empty();
     let reason = if put_back { Reason::Drifted } else { Reason::Changed };
     Ok(PlannedChange { diffs, drift, ..PlannedChange::new(Action::Update, reason, planned) })
 }
@@ -82,14 +83,11 @@ pub fn planned_kept(schema: &ResourceSchema, config: &Value, observed: &Value) -
 }
 
 /// What an updated object will have: as kept, with unknown for what any update may change.
-fn planned_update(schema: &ResourceSchema, config: &Value, kept: Value) -> Value {
-    if !schema.attributes.iter().any(|attribute| attribute.changes_on_update) {
-        return kept;
-    }
-    planned_with(schema, config, |attribute| match kept.get(&attribute.name) {
+pub fn planned_update(schema: &ResourceSchema, config: &Value, observed: &Value) -> Value {
+    planned_with(schema, config, |attribute| match observed.get(&attribute.name) {
         _ if attribute.changes_on_update => Value::Unknown,
-        Some(value) => value.clone(),
-        None => Value::Null,
+        Some(value) if attribute.computed => value.clone(),
+        _ => Value::Null,
     })
 }
 
