@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use deployctl_sdk::{Operation, Value};
 
-use super::outcome::Applied;
+use super::outcome::{Applied, is_failure};
 use super::recover;
 use super::run::Carrier;
 use crate::error::Result;
@@ -28,6 +28,9 @@ impl<'p> Carrier<'p> {
 
     pub(super) fn enter(&mut self, step: usize, outcome: Outcome, took: Duration) {
         let Some((change, operation)) = self.address_of(step) else { return };
+        if self.options.fail_fast && is_failure(&outcome) {
+            self.stop(Skip::FailFast);
+        }
         let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         let (address, id) = (change.address.clone(), change.id);
         self.events.send(Event::StepFinished { address: address.clone(), operation, outcome: outcome.clone(), millis });
@@ -50,9 +53,6 @@ impl<'p> Carrier<'p> {
             if let Some(address) = culprit.clone() {
                 self.record_skip(skipped, Skip::Needs { address });
             }
-        }
-        if self.options.fail_fast {
-            self.stop(Skip::FailFast);
         }
     }
 

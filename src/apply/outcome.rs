@@ -58,9 +58,10 @@ impl Applied {
         let refused = entries
             .iter()
             .any(|entry| matches!(entry.outcome, Outcome::NotStarted { why: Skip::NeedsApproval { .. } }));
-        let failed = entries.iter().any(|entry| {
-            matches!(entry.outcome, Outcome::Failed { .. } | Outcome::Unhealthy { .. } | Outcome::Cancelled)
-        });
+        let failed = entries.iter().any(|entry| is_failure(&entry.outcome));
+        // What is needed was there before the run and does not work.
+        let held_back =
+            entries.iter().any(|entry| matches!(entry.outcome, Outcome::NotStarted { why: Skip::Needs { .. } }));
         if self.lock_lost {
             Some(ErrorKind::Locked)
         } else if self.interrupted {
@@ -69,6 +70,8 @@ impl Applied {
             Some(ErrorKind::Failed)
         } else if refused {
             Some(ErrorKind::Refused)
+        } else if held_back {
+            Some(ErrorKind::Failed)
         } else {
             None
         }
@@ -93,7 +96,21 @@ impl Applied {
             (false, _) => format!("failed: {}", failed.join(", ")),
             (true, true) => "failed: time was up".to_owned(),
             (true, false) if self.failure() == Some(ErrorKind::Refused) => "refused: needs approval".to_owned(),
+            (true, false) if self.failure().is_some() => self.held_back(),
             (true, false) => "ok".to_owned(),
+        }
+    }
+
+    /// The result where nothing failed and something was not started all the same.
+    fn held_back(&self) -> String {
+        let needed = self.ledger.entries.iter().find_map(|entry| match &entry.outcome {
+            Outcome::NotStarted { why: Skip::Needs { address } } => Some(address),
+            _ => None,
+        });
+        match (needed, &self.late_failure) {
+            (_, Some(failure)) => format!("failed: {failure}"),
+            (Some(address), None) => format!("failed: {address} does not work"),
+            (None, None) => "failed".to_owned(),
         }
     }
 
@@ -101,4 +118,9 @@ impl Applied {
     pub fn error(&self) -> Option<Error> {
         self.failure().map(|kind| Error::new(kind, self.result()))
     }
+}
+
+/// Whether a step that ended like this did not do what it was to do.
+pub(super) fn is_failure(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Failed { .. } | Outcome::Unhealthy { .. } | Outcome::Cancelled)
 }

@@ -216,6 +216,10 @@ impl<'p> Carrier<'p> {
         Ok(carrier)
     }
 
+    fn is_sequential(&self) -> bool {
+        self.project.config().deployment.strategy == Strategy::Sequential
+    }
+
     fn limit(&self) -> usize {
         let deployment = &self.project.config().deployment;
         match deployment.strategy {
@@ -418,12 +422,19 @@ impl<'p> Carrier<'p> {
     ) {
         match happened {
             Happened::Acted(finished) => {
-                busy.end(&finished.ready.provider);
-                if let Some(gate) = self.conclude(&finished, pending, gate_cancel) {
-                    work.push(gate);
+                let gate = self.conclude(&finished, pending, gate_cancel);
+                // One after the other means that the next one waits for the gate as well.
+                if gate.is_none() || !self.is_sequential() {
+                    busy.end(&finished.ready.provider);
                 }
+                work.extend(gate);
             }
-            Happened::Gated(gated) => self.pass_gate(*gated, pending),
+            Happened::Gated(gated) => {
+                if let (true, Some((change, _))) = (self.is_sequential(), self.address_of(gated.step)) {
+                    busy.end(&change.provider.name);
+                }
+                self.pass_gate(*gated, pending);
+            }
         }
     }
 
