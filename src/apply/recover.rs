@@ -112,6 +112,14 @@ fn without_object(prior: Option<Record>) -> Option<Record> {
 /// The new record, with the old object deposed where the new one came first.
 fn created(interrupted: &Interrupted, prior: Option<Record>, object: Object, complete: bool) -> Option<Record> {
     let planned = interrupted.planned.clone()?;
+    if let Some(old) = &prior
+        && (!complete && old.id != interrupted.id && old.object.is_some())
+    {
+        // The old one still does its work; what was half made beside it is to be removed.
+        let mut old = old.clone();
+        old.deposed.push(Deposed { id: interrupted.id, object });
+        return Some(old);
+    }
     let status = if complete { Status::Ready } else { Status::Tainted };
     let mut record = Record { object: Some(object), status, ..planned };
     if let Some(prior) = prior
