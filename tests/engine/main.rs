@@ -8,4 +8,3 @@ mod apply_truth;
 mod bent;
 mod context;
 mod plan_actions;
-mod saved;
