@@ -169,8 +169,8 @@ impl Project {
     pub async fn open_saved(dir: &Path, file: &Path, providers: Providers, events: Events) -> Result<(Self, Plan)> {
         let root = deployctl_sdk::fs::canonical(dir).map_err(|error| Error::usage(error.to_string()))?;
         let header = SavedPlan::header(file)?;
-        // Where the state is, the plan's own configuration says; its key lies beside the state, or in the environment.
-        let nearby = BackendConfig::Local { folder: root.join(".deployctl") };
+        // The key lies beside the state, or in the environment.
+        let nearby = BackendConfig::Local { folder: root.join(&header.state) };
         let store = Store::open(&nearby, &header.environment).await?;
         let saved = SavedPlan::read(file, store.keys().existing().await?)?;
         let store = Arc::new(store);

@@ -48,7 +48,11 @@ pub async fn apply(
 ) -> Result<(Applied, State, Session)> {
     refuse_protected(&planned.plan)?;
     let Session { lock, current, command } = session;
-    let kept = keep_inputs(project, &planned.plan).await?;
+    // What changes nothing leaves no revision, and so needs nothing kept.
+    let kept = match planned.plan.is_empty() {
+        true => KeptInputs::default(),
+        false => keep_inputs(project, &planned.plan).await?,
+    };
     let (lineage, digest) = (current.state.lineage, planned.plan.digest);
     let header = RunHeader::new(&command, lineage, current.state.serial, digest, kept);
     let journal = project.store().begin(&lock, header, &current.state).await?;

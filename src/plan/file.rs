@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::io::{Read as _, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use deployctl_sdk::{Digest, Lineage};
@@ -17,8 +17,9 @@ use serde::{Deserialize, Serialize};
 use super::Plan;
 use super::resting;
 use crate::error::{Error, ErrorKind, Result};
-use crate::inputs::Inputs;
-use crate::state::DataKey;
+use crate::inputs::{Inputs, Recorder};
+use crate::project::backend_of;
+use crate::state::{BackendConfig, DataKey};
 
 const MAGIC: &[u8] = b"deployctl-plan\n";
 
@@ -56,6 +57,8 @@ pub struct PlanHeader {
     pub digest: Digest,
     /// Which data key it is sealed under.
     pub key: String,
+    /// The folder that the state is kept in, as the configuration has it.
+    pub state: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -79,6 +82,7 @@ impl SavedPlan {
             serial: self.plan.serial,
             digest: self.plan.digest,
             key: key.id().to_owned(),
+            state: self.state_folder(),
         };
         let sealed = key.seal_bytes(&self.packed()?)?;
         let mut rest = serde_json::to_vec(&header).map_err(|error| cannot_write(&error))?;
@@ -89,6 +93,16 @@ impl SavedPlan {
         bytes.push(b'\n');
         bytes.extend_from_slice(&rest);
         deployctl_sdk::fs::write_atomic(path, &bytes, 0o600).map_err(|error| Error::failed(error.to_string()))
+    }
+
+    /// Where the captured configuration keeps its state, so that the key beside that can be found before the plan is open.
+    fn state_folder(&self) -> String {
+        let recorder = Recorder::of_recorded(PathBuf::new(), self.inputs.clone(), self.contents.clone());
+        let folder = crate::config::load(&recorder).and_then(|config| backend_of(&config, Path::new("")));
+        match folder {
+            Ok(BackendConfig::Local { folder }) => folder.to_string_lossy().into_owned(),
+            Err(_) => ".deployctl".to_owned(),
+        }
     }
 
     fn packed(&self) -> Result<Vec<u8>> {

@@ -2,9 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use deployctl_sdk::{Action, Address};
+use deployctl_sdk::{Action, Address, AttrPath, Object, default_plan, patch};
 
-use super::{Plan, Planned, Seen, observe};
+use super::{Plan, Planned, ResourceChange, Seen, observe};
 use crate::error::{Error, ErrorKind, Result};
 use crate::project::{Current, Project};
 
@@ -20,7 +20,7 @@ pub async fn reopen(project: &Project, current: &Current, plan: Plan) -> Result<
         &current.connections,
         &|address| wanted.contains(address),
         &|recorded| {
-            let same = |change: &&super::ResourceChange| {
+            let same = |change: &&ResourceChange| {
                 change.provider.name == recorded.name
                     && change.provider.alias == recorded.alias
                     && !change.provider.settings.contains_unknown()
@@ -35,17 +35,9 @@ pub async fn reopen(project: &Project, current: &Current, plan: Plan) -> Result<
         match observation.take(&change.address) {
             Seen::AsRecorded => {}
             Seen::Present(object) => {
-                let moved = change.diffs.iter().find(|diff| {
-                    let now = diff.path.look_up(&object.attributes).filter(|value| !value.is_null());
-                    let then = diff.before.as_ref().filter(|value| !value.is_null());
-                    match (now, then) {
-                        (Some(now), Some(then)) => !now.same(then),
-                        (None, None) => false,
-                        _ => true,
-                    }
-                });
-                if let (Some(diff), true) = (moved, change.action != Action::Delete) {
-                    return Err(stale(&format!("`{}` of {} was changed since", diff.path, change.address)));
+                let moved = moved_since(project, current, change, &object);
+                if let (Some(path), true) = (moved, change.action != Action::Delete) {
+                    return Err(stale(&format!("`{path}` of {} was changed since", change.address)));
                 }
                 observed.insert(change.address.clone(), Some(object));
             }
@@ -62,6 +54,20 @@ pub async fn reopen(project: &Project, current: &Current, plan: Plan) -> Result<
         }
     }
     Ok(Planned { plan, refreshed: Vec::new(), observed })
+}
+
+/// The first attribute that is not as the plan saw it. What only the engine decides counts where the plan shows it.
+fn moved_since(project: &Project, current: &Current, change: &ResourceChange, now: &Object) -> Option<AttrPath> {
+    let recorded = current.state.records.get(&change.address)?.object.as_ref()?;
+    let then = patch(&recorded.attributes, &change.drift);
+    let schema = project.schemas().resource(&change.type_name).map(|(_, schema)| schema);
+    let shown = |path: &AttrPath| change.diffs.iter().any(|diff| diff.path.attribute() == path.attribute());
+    let settable = |path: &AttrPath| {
+        let attribute = path.attribute().and_then(|name| schema?.attribute(name));
+        attribute.is_none_or(|attribute| !attribute.read_only)
+    };
+    let moved = default_plan::compare(&then, &now.attributes).into_iter().map(|diff| diff.path);
+    moved.into_iter().find(|path| shown(path) || settable(path))
 }
 
 fn fits_state(plan: &Plan, current: &Current) -> Result<()> {

@@ -60,7 +60,9 @@ struct ChangeAtRest {
 #[derive(Serialize, Deserialize)]
 struct DiffAtRest {
     path: AttrPath,
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     before: Option<Json>,
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     after: Option<Json>,
     forces_replacement: bool,
 }
@@ -72,6 +74,11 @@ struct ChildAtRest {
     action: Action,
     reason: String,
     diffs: Vec<DiffAtRest>,
+}
+
+/// A null that is there is no value that is missing.
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Json>, D::Error> {
+    Json::deserialize(deserializer).map(Some)
 }
 
 fn rest(value: &Value) -> Result<Json, Error> {

@@ -32,7 +32,6 @@ pub struct Context {
 
 /// What a finished run came to.
 pub struct Ran {
-    pub plan: Plan,
     pub applied: Applied,
     pub state: State,
 }
@@ -136,7 +135,7 @@ impl Context {
             session = after;
         }
         session.lock.release().await?;
-        Ok(Ran { plan: planned.plan, applied, state })
+        Ok(Ran { applied, state })
     }
 
     pub async fn apply_with(&self, request: &PlanRequest) -> Ran {

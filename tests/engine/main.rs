@@ -1,5 +1,5 @@
 //! The engine as a library: planning, applying, saved plans and recovery, on a simulated world in virtual time.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "a test says so by panicking")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, clippy::disallowed_methods)]
 
 mod apply_health;
 mod apply_runs;
@@ -8,3 +8,5 @@ mod apply_truth;
 mod bent;
 mod context;
 mod plan_actions;
+mod recovery;
+mod saved;
