@@ -1,19 +1,21 @@
 //! What a run has to show for itself: how each step ended, what was skipped because of it, and the outputs afterwards.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use deployctl_sdk::{Operation, Value};
+use deployctl_sdk::{Address, Object, Operation, Value};
 
 use super::outcome::{Applied, is_failure};
 use super::recover;
 use super::run::Carrier;
+use crate::config::IgnoreChanges;
 use crate::error::Result;
 use crate::event::{Event, LedgerEntry, Outcome, Skip};
 use crate::plan::steps::StepKind;
-use crate::plan::{Mode, ResourceChange};
-use crate::state::{Entry, Journal};
+use crate::plan::{Mode, Planned, ResourceChange};
+use crate::project::Project;
+use crate::state::{Entry, Journal, State};
 
 impl<'p> Carrier<'p> {
     pub(super) fn address_of(&self, step: usize) -> Option<(&'p ResourceChange, Operation)> {
@@ -118,4 +120,22 @@ impl<'p> Carrier<'p> {
         }
         (outputs, problem)
     }
+}
+
+/// What is there before the run of everything some of whose changes are to be ignored.
+pub(super) fn originals(project: &Project, planned: &Planned, state: &State) -> HashMap<Address, Object> {
+    let config = project.config();
+    let ignores = |change: &&ResourceChange| {
+        let block = config.resource(&change.address.type_name, &change.address.name);
+        let block = block.and_then(|index| config.resources.get(index));
+        block.is_some_and(|block| block.lifecycle.ignore_changes != IgnoreChanges::None)
+    };
+    let original = |change: &ResourceChange| {
+        let object = match planned.observed.get(&change.address) {
+            Some(seen) => seen.clone(),
+            None => state.records.get(&change.address).and_then(|record| record.object.clone()),
+        };
+        object.map(|object| (change.address.clone(), object))
+    };
+    planned.plan.changes.iter().filter(ignores).filter_map(original).collect()
 }

@@ -15,13 +15,14 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio_util::sync::CancellationToken;
 
 use super::Interrupt;
+use super::account;
 use super::action::{Finished, Setting, carry_out};
 use super::conclude::Gated;
 use super::outcome::{Applied, ApplyOptions};
 use super::prepare::{Preparation, Ready, failed};
 use super::queue::{Busy, Runnable};
 use super::schedule::Schedule;
-use crate::config::{IgnoreChanges, Strategy};
+use crate::config::Strategy;
 use crate::error::{Error, Result};
 use crate::event::{Event, Events, Ledger, Outcome, Skip};
 use crate::model::Values;
@@ -48,11 +49,7 @@ pub async fn apply(
 ) -> Result<(Applied, State, Session)> {
     refuse_protected(&planned.plan)?;
     let Session { lock, current, command } = session;
-    // What changes nothing leaves no revision, and so needs nothing kept.
-    let kept = match planned.plan.is_empty() {
-        true => KeptInputs::default(),
-        false => keep_inputs(project, &planned.plan).await?,
-    };
+    let kept = keep_inputs(project, &planned.plan).await?;
     let (lineage, digest) = (current.state.lineage, planned.plan.digest);
     let header = RunHeader::new(&command, lineage, current.state.serial, digest, kept);
     let journal = project.store().begin(&lock, header, &current.state).await?;
@@ -97,6 +94,9 @@ pub async fn apply(
 /// Puts what the run is made from where revisions find it. All of it is sealed: a variable's file or the configuration's own
 /// text may hold a secret as well as any.
 async fn keep_inputs(project: &Project, plan: &Plan) -> Result<KeptInputs> {
+    if plan.is_empty() {
+        return Ok(KeptInputs::default());
+    }
     let mut inputs = project.inputs();
     inputs.removed |= plan.mode == Mode::Destroy && plan.targets.is_empty();
     let contents = project.contents();
@@ -195,7 +195,7 @@ impl<'p> Carrier<'p> {
             records,
             observed: planned.observed.clone(),
             sick: Vec::new(),
-            originals: originals(project, planned, state),
+            originals: account::originals(project, planned, state),
             unanswered: Vec::new(),
             prior_outputs: state.outputs.clone(),
             schedule_size,
@@ -454,24 +454,6 @@ impl<'p> Carrier<'p> {
     pub(super) fn mark_changed(&mut self) {
         self.changed = true;
     }
-}
-
-/// What is there before the run of everything some of whose changes are to be ignored.
-fn originals(project: &Project, planned: &Planned, state: &State) -> HashMap<Address, Object> {
-    let config = project.config();
-    let ignores = |change: &&ResourceChange| {
-        let block = config.resource(&change.address.type_name, &change.address.name);
-        let block = block.and_then(|index| config.resources.get(index));
-        block.is_some_and(|block| block.lifecycle.ignore_changes != IgnoreChanges::None)
-    };
-    let original = |change: &ResourceChange| {
-        let object = match planned.observed.get(&change.address) {
-            Some(seen) => seen.clone(),
-            None => state.records.get(&change.address).and_then(|record| record.object.clone()),
-        };
-        object.map(|object| (change.address.clone(), object))
-    };
-    planned.plan.changes.iter().filter(ignores).filter_map(original).collect()
 }
 
 /// Entries that announce steps become one.

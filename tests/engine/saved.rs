@@ -178,10 +178,8 @@ async fn a_state_kept_elsewhere_is_found_by_its_plans() {
 
 #[tokio::test(start_paused = true)]
 async fn environments_have_states_and_plans_of_their_own() {
-    let text = format!(
-        "variable \"n\" {{\n default = \"x\"\n}}\nenvironment \"dev\" {{\n variables = {{ n = \"dev\" }}\n}}\nenvironment \"prod\" {{\n variables = {{ n = \"prod\" }}\n}}\nresource \"sim_object\" \"a\" {{\n name = var.n\n}}\n"
-    );
-    let mut context = Context::new(&text);
+    let text = "variable \"n\" {\n default = \"x\"\n}\nenvironment \"dev\" {\n variables = { n = \"dev\" }\n}\nenvironment \"prod\" {\n variables = { n = \"prod\" }\n}\nresource \"sim_object\" \"a\" {\n name = var.n\n}\n";
+    let mut context = Context::new(text);
     assert_eq!(kind(context.open().await), ErrorKind::Usage);
     context.environment = Some("nope".to_owned());
     assert_eq!(kind(context.open().await), ErrorKind::Usage);
