@@ -2,7 +2,9 @@
 //! hold to. A panic is a find.
 
 mod config;
+mod documents;
 mod expression;
 
 pub use config::config;
+pub use documents::{journal, journal_is_read, plan, plan_is_read, state};
 pub use expression::expression;

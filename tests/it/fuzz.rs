@@ -63,6 +63,54 @@ fn expressions() {
     run("expression", targets::expression);
 }
 
+#[test]
+fn states() {
+    run("state", targets::state);
+}
+
+#[test]
+fn journals() {
+    run("journal", targets::journal);
+}
+
+#[test]
+fn saved_plans() {
+    run("plan", targets::plan);
+}
+
+/// Any bit flipped in a saved plan or a journal before its last line is refused.
+#[test]
+fn no_flipped_bit_is_believed() {
+    for (path, whole) in inputs(&folder("corpus").join("plan")) {
+        if path.ends_with("whole") {
+            for bit in 0..whole.len() * 8 {
+                let mut flipped = whole.clone();
+                flipped[bit / 8] ^= 1 << (bit % 8);
+                assert!(!targets::plan_is_read(&flipped), "a plan with bit {bit} flipped is read");
+            }
+            assert!(targets::plan_is_read(&whole));
+        }
+    }
+    for (path, whole) in inputs(&folder("corpus").join("journal")) {
+        if !path.file_name().unwrap().to_string_lossy().starts_with("whole") {
+            continue;
+        }
+        let good = targets::journal_is_read(&whole).unwrap();
+        let last = whole[..whole.len() - 1].iter().rposition(|byte| *byte == b'\n').unwrap();
+        for bit in 0..whole.len() * 8 {
+            let mut flipped = whole.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            let read = targets::journal_is_read(&flipped);
+            if bit / 8 < last {
+                assert_eq!(read, None, "a journal with bit {bit} flipped is read");
+            } else {
+                // The last line counts as torn: dropped or refused, and never read as something else.
+                assert_ne!(read.as_ref(), Some(&good), "a last line with bit {bit} flipped is believed");
+            }
+        }
+    }
+}
+
 fn run(name: &str, target: fn(&[u8])) {
     for (path, data) in inputs(&folder("regressions").join(name)) {
         attempt(target, &data).unwrap_or_else(|why| panic!("the regression {} is back: {why}", path.display()));
