@@ -1,14 +1,12 @@
 //! Bytes as the documents that rest on a disk: the state, its journal, a saved plan. Each is tried as it is, where a checksum
 //! stands in front of nearly everything, and with its checksums made right, so that what lies behind them is reached too.
 
-use std::collections::BTreeMap;
 use std::io::Write as _;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use async_trait::async_trait;
 use deployctl::error::{Error, Result};
 use deployctl::plan::SavedPlan;
-use deployctl::state::{Acquired, Backend, Condition, DataKey, Loaded, LockInfo, Store};
+use deployctl::state::{Backend as _, Condition, DataKey, Loaded, MemoryBackend, Store};
 use deployctl_sdk::Digest;
 use sha2::{Digest as _, Sha256};
 
@@ -85,10 +83,14 @@ fn loads(files: &[(&str, Vec<u8>)]) {
 }
 
 fn load(files: &[(&str, Vec<u8>)]) -> Result<Loaded> {
-    let files = files.iter().map(|(path, bytes)| ((*path).to_owned(), bytes.clone())).collect();
-    let store = Store::open_on(Arc::new(Memory(Mutex::new(files))), Some(DataKey::new(KEY)));
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    runtime.block_on(store.load())
+    runtime.block_on(async {
+        let disk = MemoryBackend::new();
+        for (path, bytes) in files {
+            disk.put(path, bytes.clone(), Condition::Any).await?;
+        }
+        Store::open_on(Arc::new(disk), Some(DataKey::new(KEY))).load().await
+    })
 }
 
 fn read_plan(bytes: &[u8]) -> Result<SavedPlan> {
@@ -107,53 +109,4 @@ fn opens(bytes: &[u8]) {
 fn told(error: &Error) {
     let text = format!("{error} {:?} {:?}", error.hint, error.detail);
     assert!(!text.contains(PLANTED), "an error shows a sensitive value: {text}");
-}
-
-/// Files in memory.
-struct Memory(Mutex<BTreeMap<String, Vec<u8>>>);
-
-#[async_trait]
-impl Backend for Memory {
-    async fn get(&self, path: &str) -> Result<Option<Vec<u8>>> {
-        Ok(self.0.lock().expect("no panic before").get(path).cloned())
-    }
-
-    async fn put(&self, path: &str, bytes: Vec<u8>, _: Condition) -> Result<bool> {
-        self.0.lock().expect("no panic before").insert(path.to_owned(), bytes);
-        Ok(true)
-    }
-
-    async fn append(&self, path: &str, bytes: Vec<u8>) -> Result<()> {
-        self.0.lock().expect("no panic before").entry(path.to_owned()).or_default().extend(bytes);
-        Ok(())
-    }
-
-    async fn delete(&self, path: &str) -> Result<()> {
-        self.0.lock().expect("no panic before").remove(path);
-        Ok(())
-    }
-
-    async fn list(&self, _: &str) -> Result<Vec<String>> {
-        Ok(Vec::new())
-    }
-
-    async fn acquire(&self, _: &LockInfo) -> Result<Acquired> {
-        Err(Error::failed("reading takes no lock"))
-    }
-
-    async fn holder(&self) -> Result<Option<LockInfo>> {
-        Ok(None)
-    }
-
-    async fn break_lock(&self) -> Result<()> {
-        Ok(())
-    }
-
-    fn place(&self, path: &str) -> String {
-        path.to_owned()
-    }
-
-    fn keeps_key(&self) -> bool {
-        true
-    }
 }
