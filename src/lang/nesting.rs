@@ -336,4 +336,32 @@ mod tests {
         };
         std::thread::Builder::new().stack_size(2 << 20).spawn(work).unwrap().join().unwrap();
     }
+
+    /// A tree deeper than any that the parser makes is an error of the evaluator, not the end of the process.
+    #[test]
+    fn a_deeper_tree_is_an_error() {
+        use hcl_edit::expr::{Expression as Tree, FuncArgs, FuncCall, Parenthesis};
+        let around: [fn(Tree) -> Tree; 5] = [
+            |tree| Tree::from(Parenthesis::new(tree)),
+            |tree| Tree::from(FuncCall::new(hcl_edit::Ident::new("upper"), FuncArgs::from(vec![tree]))),
+            |tree| Tree::Array(hcl_edit::expr::Array::from(vec![tree])),
+            |tree| {
+                let names =
+                    hcl_edit::expr::ForIntro::new(hcl_edit::Ident::new("x"), Tree::Array(vec![Tree::from("a")].into()));
+                Tree::ForExpr(Box::new(hcl_edit::expr::ForExpr::new(names, tree)))
+            },
+            |tree| {
+                let part = hcl_edit::template::Element::Interpolation(hcl_edit::template::Interpolation::new(tree));
+                Tree::StringTemplate(vec!["a".into(), part].into())
+            },
+        ];
+        let work = move || {
+            for wrap in around {
+                let tree = (0..1_000).fold(Tree::from("text"), |tree, _| wrap(tree));
+                let expr = crate::lang::Expression::new(FileId(0), tree);
+                assert!(crate::lang::evaluate(&expr, &crate::lang::tests::World::new()).is_err());
+            }
+        };
+        std::thread::Builder::new().stack_size(2 << 20).spawn(work).unwrap().join().unwrap();
+    }
 }

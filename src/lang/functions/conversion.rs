@@ -61,8 +61,10 @@ pub(super) fn unified(items: &[Value]) -> Vec<Value> {
     };
     let mut kinds = items.iter().filter_map(kind);
     let first = kinds.next();
-    let plain =
-        items.iter().all(|item| kind(item).is_some() || matches!(item.unmark().0, Value::Null | Value::Unknown));
+    let plain = items.iter().all(|item| kind(item).is_some() || item.is_null() || item.is_unknown());
+    if plain && items.iter().any(Value::is_unknown) {
+        return items.iter().map(undecided).collect();
+    }
     if !plain || kinds.all(|kind| Some(kind) == first) {
         return items.to_vec();
     }
@@ -71,6 +73,14 @@ pub(super) fn unified(items: &[Value]) -> Vec<Value> {
         plain_text(plain).map_or_else(|| item.clone(), |text| Value::String(text).with_mark(marked))
     };
     items.iter().map(text).collect()
+}
+
+/// An item of a list with an unknown in it: whether a number or bool becomes a string depends on what that will be.
+fn undecided(item: &Value) -> Value {
+    match item.unmark() {
+        (Value::Number(_) | Value::Bool(_), marked) => Value::Unknown.with_mark(marked),
+        _ => item.clone(),
+    }
 }
 
 pub(super) fn sensitive(call: &mut Call) -> Done {

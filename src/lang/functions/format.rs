@@ -233,14 +233,20 @@ fn not_whole(letter: char, at: usize) -> Complaint {
         .with_help("`%f` formats a number with a fraction")
 }
 
-/// A number with exactly so many digits after the point, rounded half away from zero. No float is involved.
+/// A number with exactly so many digits after the point, rounded to the nearest, from the middle to the even one. No float is
+/// involved.
 fn fixed(number: &Number, precision: usize) -> Done<String> {
     let failed = |error: deployctl_sdk::value::NumberError| Complaint::whole(error.to_string());
     let scale = Number::parse(&format!("1e{precision}")).map_err(failed)?;
     let half = Number::parse("0.5").map_err(failed)?;
     let negative = *number < Number::from(0_i64);
     let size = if negative { number.negate() } else { number.clone() };
-    let scaled = size.multiply(&scale).and_then(|scaled| scaled.add(&half)).map_err(failed)?.floor();
+    let exact = size.multiply(&scale).map_err(failed)?;
+    let below = exact.floor();
+    let rest = exact.subtract(&below).map_err(failed)?;
+    let odd = below.remainder(&Number::from(2_i64)).map_err(failed)? == Number::from(1_i64);
+    let up = rest > half || (rest == half && odd);
+    let scaled = if up { below.add(&Number::from(1_i64)).map_err(failed)? } else { below };
     let digits = scaled.to_string();
     let digits = format!("{digits:0>width$}", width = precision + 1);
     let (whole, fraction) = digits.split_at_checked(digits.len() - precision).unwrap_or((&digits, ""));

@@ -31,7 +31,7 @@ pub(super) fn title(call: &mut Call) -> Done {
         } else {
             out.extend(c.to_uppercase());
         }
-        in_word = c.is_alphanumeric() || matches!(c, '_' | '\'');
+        in_word = c.is_alphanumeric() || c == '_';
     }
     Ok(Value::from(out))
 }

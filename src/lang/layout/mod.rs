@@ -207,6 +207,20 @@ mod tests {
         assert!(format("a = ").is_err());
     }
 
+    /// What the project itself shows people is laid out, and stays so.
+    #[test]
+    fn the_examples_are_tidy() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+        for example in deployctl_sdk::fs::read_dir(&folder).unwrap() {
+            for file in deployctl_sdk::fs::read_dir(&example).unwrap_or_default() {
+                if file.extension().is_some_and(|extension| extension == "hcl") {
+                    let text = deployctl_sdk::fs::read_to_string(&file).unwrap();
+                    assert_eq!(format(&text).unwrap(), text, "{}", file.display());
+                }
+            }
+        }
+    }
+
     fn squeezed(text: &str) -> String {
         text.split_whitespace().collect()
     }
