@@ -58,6 +58,12 @@ pub fn plan_is_read(bytes: &[u8]) -> bool {
     read_plan(bytes).is_ok()
 }
 
+/// What a state document says, if it is read.
+pub fn state_is_read(bytes: &[u8]) -> Option<String> {
+    let loaded = load(&[("state.json", bytes.to_vec())]).ok()?;
+    Some(format!("{:?}", loaded.state.records))
+}
+
 /// What a journal says happened, if it is read.
 pub fn journal_is_read(bytes: &[u8]) -> Option<String> {
     let loaded = load(&[("journal", bytes.to_vec())]).ok()?;

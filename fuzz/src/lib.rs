@@ -6,5 +6,5 @@ mod documents;
 mod expression;
 
 pub use config::config;
-pub use documents::{journal, journal_is_read, plan, plan_is_read, state};
+pub use documents::{journal, journal_is_read, plan, plan_is_read, state, state_is_read};
 pub use expression::expression;

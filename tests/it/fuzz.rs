@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use deployctl_sdk::conformance::Dice;
 
+use crate::context::Context;
+
 #[path = "../../fuzz/src/lib.rs"]
 mod targets;
 
@@ -78,37 +80,68 @@ fn saved_plans() {
     run("plan", targets::plan);
 }
 
-/// Any bit flipped in a saved plan or a journal before its last line is refused.
+/// Any bit flipped in a saved plan, a state or a journal before its last line is refused.
 #[test]
 fn no_flipped_bit_is_believed() {
-    for (path, whole) in inputs(&folder("corpus").join("plan")) {
-        if path.ends_with("whole") {
-            for bit in 0..whole.len() * 8 {
-                let mut flipped = whole.clone();
-                flipped[bit / 8] ^= 1 << (bit % 8);
-                assert!(!targets::plan_is_read(&flipped), "a plan with bit {bit} flipped is read");
-            }
-            assert!(targets::plan_is_read(&whole));
+    let documents = documents();
+    assert!(targets::plan_is_read(&documents.plan));
+    each_bit(&documents.plan, |bit, flipped| {
+        assert!(!targets::plan_is_read(flipped), "a plan with bit {bit} flipped is read");
+    });
+    assert!(targets::state_is_read(&documents.state).is_some());
+    each_bit(&documents.state, |bit, flipped| {
+        assert_eq!(targets::state_is_read(flipped), None, "a state with bit {bit} flipped is read");
+    });
+    let good = targets::journal_is_read(&documents.journal).unwrap();
+    let before_end = documents.journal.len() - 1;
+    let last = documents.journal[..before_end].iter().rposition(|byte| *byte == b'\n').unwrap();
+    each_bit(&documents.journal, |bit, flipped| {
+        let read = targets::journal_is_read(flipped);
+        if bit / 8 < last {
+            assert_eq!(read, None, "a journal with bit {bit} flipped is read");
+        } else {
+            // The last line counts as torn: dropped or refused, and never read as something else.
+            assert_ne!(read.as_ref(), Some(&good), "a last line with bit {bit} flipped is believed");
         }
+    });
+}
+
+fn each_bit(whole: &[u8], look: impl Fn(usize, &[u8])) {
+    for bit in 0..whole.len() * 8 {
+        let mut flipped = whole.to_vec();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        look(bit, &flipped);
     }
-    for (path, whole) in inputs(&folder("corpus").join("journal")) {
-        if !path.file_name().unwrap().to_string_lossy().starts_with("whole") {
-            continue;
-        }
-        let good = targets::journal_is_read(&whole).unwrap();
-        let last = whole[..whole.len() - 1].iter().rposition(|byte| *byte == b'\n').unwrap();
-        for bit in 0..whole.len() * 8 {
-            let mut flipped = whole.clone();
-            flipped[bit / 8] ^= 1 << (bit % 8);
-            let read = targets::journal_is_read(&flipped);
-            if bit / 8 < last {
-                assert_eq!(read, None, "a journal with bit {bit} flipped is read");
-            } else {
-                // The last line counts as torn: dropped or refused, and never read as something else.
-                assert_ne!(read.as_ref(), Some(&good), "a last line with bit {bit} flipped is believed");
-            }
-        }
-    }
+}
+
+struct Documents {
+    plan: Vec<u8>,
+    state: Vec<u8>,
+    journal: Vec<u8>,
+}
+
+/// Documents as the program of today writes them, sealed under the key that the targets know.
+fn documents() -> Documents {
+    let mut context = Context::with(
+        "variable \"secret\" {\n  default = \"planted-secret\"\n  sensitive = true\n}\n\
+         resource \"value\" \"a\" {\n  count = 2\n  input = [count.index, var.secret]\n}\n\
+         resource \"value\" \"b\" {\n  input = value.a[0].id\n}\n",
+    );
+    context.set("DEPLOYCTL_STATE_KEY", &"07".repeat(32));
+    assert_eq!(context.run("plan -o plan.bin").code, 0);
+    let read = |name: &str| deployctl_sdk::fs::read(&context.file(name)).unwrap_or_default();
+    let plan = read("plan.bin");
+    // Killed at one point after the other, until there is a journal with something in it.
+    let journals = (0..200).map(|point: u32| {
+        deployctl_sdk::fs::remove_dir_all(&context.file(".deployctl")).unwrap();
+        let arguments = ["apply", "--auto-approve"];
+        context.command().args(arguments).env("DEPLOYCTL_TEST_CRASH_AT", point.to_string()).output().unwrap();
+        read(".deployctl/default/journal")
+    });
+    let long = |journal: &Vec<u8>| journal.iter().filter(|byte| **byte == b'\n').count() >= 4;
+    let journal = journals.into_iter().find(long).unwrap();
+    assert_eq!(context.run("apply --auto-approve").code, 0);
+    Documents { plan, state: read(".deployctl/default/state.json"), journal }
 }
 
 fn run(name: &str, target: fn(&[u8])) {
