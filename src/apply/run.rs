@@ -27,7 +27,7 @@ use crate::error::{Error, Result};
 use crate::event::{Event, Events, Ledger, Outcome, Skip};
 use crate::model::Values;
 use crate::plan::steps::{StepKind, Steps};
-use crate::plan::{Mode, Plan, Planned, ResourceChange, restore};
+use crate::plan::{Mode, Plan, Planned, restore};
 use crate::project::{Project, Session, refuse_protected};
 use crate::providers::Connections;
 use crate::state::{Entry, Interrupted, Journal, KeptInputs, Lock, Record, RunHeader, RunOutcome, State};
