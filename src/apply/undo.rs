@@ -13,9 +13,11 @@ use crate::plan::{Mode, PlanRequest, Planned, plan};
 use crate::project::{Project, Session};
 use crate::state::Revision;
 
-/// Whether a run that ended like this is to be taken back.
-pub fn wanted(project: &Project, applied: &Applied) -> bool {
+/// Whether a run of that mode that ended like this is to be taken back. A destroy that failed half-way is not: whoever asked
+/// for it wants the rest gone too.
+pub fn wanted(project: &Project, mode: &Mode, applied: &Applied) -> bool {
     project.config().deployment.rollback_on_failure
+        && *mode != Mode::Destroy
         && matches!(applied.failure(), Some(ErrorKind::Failed | ErrorKind::Refused))
         && !touched(applied).is_empty()
 }

@@ -88,7 +88,7 @@ pub async fn carry_out(session: &Session<'_>, task: Task<'_>, applying: &Applyin
     };
     let quiet = planned.plan.is_empty();
     let (mut applied, _, mut held) = apply(project, held, &planned, &options, &session.interrupt).await?;
-    if undo_wanted(project, &applied) {
+    if undo_wanted(project, &planned.plan.mode, &applied) {
         let (undone, after) = undo(project, held, &applied, &options, &session.interrupt).await?;
         applied.undone = Some(Box::new(undone));
         held = after;

@@ -8,7 +8,7 @@ use deployctl::plan::PlanRequest;
 use deployctl_sdk::ErrorKind as Why;
 
 use crate::bent::Bend;
-use crate::context::{Context, Ran, actions, address, object, outcomes};
+use crate::context::{Context, Ran, actions, address, destroy, object, outcomes};
 
 async fn interrupted_after(context: &Context, first: u64, second: Option<u64>) -> Ran {
     let interrupt = Interrupt::new();
@@ -132,6 +132,17 @@ async fn undoing_spares_what_holds_data_and_follows_no_interrupt() {
     let context = Context::new(&undone(&format!("{}{}", object("a", ""), object("b", ""))));
     context.script.always("create sim_object.b", Bend::Slow(Duration::from_secs(10)));
     let ran = interrupted_after(&context, 2, Some(2)).await;
+    assert!(ran.applied.undone.is_none());
+    assert_eq!(context.names(), ["a"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_destroy_that_failed_half_way_is_not_undone() {
+    let context = Context::new(&undone(&format!("{}{}", object("a", ""), object("b", "depends_on = [sim_object.a]"))));
+    context.apply().await;
+    context.script.always("delete sim_object.a", Bend::Fails(Why::Refused));
+    let ran = context.apply_with(&destroy()).await;
+    assert_eq!(ran.applied.failure(), Some(ErrorKind::Failed));
     assert!(ran.applied.undone.is_none());
     assert_eq!(context.names(), ["a"]);
 }

@@ -128,7 +128,7 @@ impl Context {
     ) -> Result<Ran> {
         let (mut applied, mut state, mut session) =
             apply::apply(project, session, &planned, &self.options, interrupt).await?;
-        if apply::undo_wanted(project, &applied) {
+        if apply::undo_wanted(project, &planned.plan.mode, &applied) {
             let (undone, after) = apply::undo(project, session, &applied, &self.options, interrupt).await?;
             state.clone_from(&after.current.state);
             applied.undone = Some(Box::new(undone));
