@@ -76,6 +76,19 @@ pub(crate) fn release(data: &Path, id: ResourceId, path: &str) -> FsResult<()> {
     Ok(())
 }
 
+/// Removes the notes of that file under every other record: a replacement has another identity than what it replaces, and a
+/// file has one owner.
+pub(crate) fn release_others(data: &Path, keep: ResourceId, path: &str) -> FsResult<()> {
+    let kept = folder(data, keep);
+    let name = note(data, keep, path);
+    let Some(name) = name.file_name() else { return Ok(()) };
+    for record in records(data)?.into_iter().filter(|record| *record != kept && record.join(name).exists()) {
+        fs::remove_file(&record.join(name))?;
+        let _ = std::fs::remove_dir(&record);
+    }
+    Ok(())
+}
+
 /// Removes the record's folder if nothing is left in it.
 pub(crate) fn tidy(data: &Path, id: ResourceId) {
     // `remove_dir` refuses a folder that holds something, which is just what is wanted.

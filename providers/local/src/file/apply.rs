@@ -89,8 +89,13 @@ pub(crate) fn update(place: &Place, schema: &ResourceSchema, change: &Change, fi
 /// Puts the new file in the place of the old one, so that there is one at every moment.
 pub(crate) fn replace(place: &Place, schema: &ResourceSchema, change: &Change, files: &dyn Files) -> Applied {
     let Some(prior) = &change.prior else { return create(place, schema, change, files) };
-    if text(&prior.attributes, "path") == text(&change.config, "path") {
-        return update(place, schema, change, files);
+    let old_path = text(&prior.attributes, "path").unwrap_or_default();
+    if text(&change.config, "path").as_deref() == Some(&*old_path) {
+        let mut updated = update(place, schema, change, files);
+        if updated.error.is_none() {
+            updated.error = claim::release_others(&place.data, change.mark.id, &old_path).err().map(refused);
+        }
+        return updated;
     }
     let created = create(place, schema, change, files);
     let Some(mut object) = created.object else { return Applied { object: Some(prior.clone()), ..created } };
@@ -101,7 +106,10 @@ pub(crate) fn replace(place: &Place, schema: &ResourceSchema, change: &Change, f
     let mut shared: Vec<String> = shared.filter(|folder| full.starts_with(place.root.join(folder))).collect();
     shared.append(&mut folders);
     object.private = observe::private(&shared);
-    let deleted = delete(place, change);
+    let mut deleted = delete(place, change);
+    if deleted.error.is_none() {
+        deleted.error = claim::release_others(&place.data, change.mark.id, &old_path).err().map(refused);
+    }
     Applied {
         object: Some(object),
         deposed: deleted.object.into_iter().collect(),
