@@ -91,6 +91,7 @@ pub enum Event {
         /// What was to be done.
         operation: Operation,
         /// How it ended.
+        #[serde(flatten)]
         outcome: Outcome,
         /// In milliseconds.
         millis: u64,

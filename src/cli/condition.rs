@@ -12,16 +12,13 @@ use crate::error::{Error, Result};
 use crate::health::{self, Patient};
 use crate::plan::{Seen, observe, recorded_values};
 use crate::project::{Current, Project};
-use crate::render::history::Condition;
+use crate::render::history::{Condition, NO_HEALTH};
 use crate::render::text::{counted, plural};
 use crate::render::value;
 use crate::state::{Record, State, Status};
 
 /// How many are asked at one time.
 const AT_ONCE: usize = 16;
-
-/// What stands for no health.
-const NO_HEALTH: &str = "–";
 
 /// How everything is that `wanted` names, in the order of the addresses.
 ///

@@ -30,7 +30,8 @@ pub struct Condition {
     pub address: String,
     /// Whether it is there, and in what shape, in a word or two.
     pub state: String,
-    /// How its health is; `–` where there is none to ask for.
+    /// How its health is; `–` where there is none to ask for, null in documents.
+    #[serde(serialize_with = "health")]
     pub health: String,
     /// Since when it is so.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -39,6 +40,13 @@ pub struct Condition {
     pub detail: String,
     /// Whether all is well.
     pub ok: bool,
+}
+
+/// What stands for the health of what has none.
+pub const NO_HEALTH: &str = "–";
+
+fn health<S: serde::Serializer>(health: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    Some(health).filter(|word| *word != NO_HEALTH).serialize(serializer)
 }
 
 /// The runs, the latest first.

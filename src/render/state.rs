@@ -121,7 +121,12 @@ pub struct Differences {
 struct Difference {
     address: String,
     change: &'static str,
+    #[serde(serialize_with = "as_in_plans")]
     diffs: Vec<deployctl_sdk::Diff>,
+}
+
+fn as_in_plans<S: serde::Serializer>(diffs: &[deployctl_sdk::Diff], serializer: S) -> Result<S::Ok, S::Error> {
+    super::plan::json::differences(diffs).serialize(serializer)
 }
 
 /// What differs between two states, as a document.

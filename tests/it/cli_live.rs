@@ -157,8 +157,8 @@ fn a_broken_lock_stops_its_holder() {
     let locks: serde_json::Value = serde_json::from_str(&context.run("state locks --json").stdout).unwrap();
     let raw = context.command().args(["state", "locks", "--json"]).output().unwrap().stdout;
     let raw: serde_json::Value = serde_json::from_slice(&raw).unwrap();
-    assert_eq!(locks.as_array().map(Vec::len), Some(1));
-    let id = raw[0]["id"].as_str().unwrap();
+    assert_eq!(locks["locks"].as_array().map(Vec::len), Some(1));
+    let id = raw["locks"][0]["id"].as_str().unwrap();
     let broken = context.run(&format!("state unlock {id} --force"));
     assert_eq!(broken.code, 0, "{broken}");
     context.write("go", "");

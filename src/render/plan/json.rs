@@ -76,8 +76,9 @@ struct ChildChange<'p> {
     diffs: Vec<Difference<'p>>,
 }
 
+/// One place at which two values differ.
 #[derive(Serialize)]
-struct Difference<'p> {
+pub struct Difference<'p> {
     path: String,
     before: &'p Option<Value>,
     after: &'p Option<Value>,
@@ -195,7 +196,8 @@ fn output(output: &OutputChange) -> Output<'_> {
     Output { name: &output.name, before: &output.before, after: &output.after }
 }
 
-fn differences(diffs: &[Diff]) -> Vec<Difference<'_>> {
+/// The places at which two values differ, as documents have them.
+pub fn differences(diffs: &[Diff]) -> Vec<Difference<'_>> {
     let sensitive = |value: &Option<Value>| value.as_ref().is_some_and(Value::contains_sensitive);
     diffs
         .iter()

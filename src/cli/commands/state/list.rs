@@ -1,6 +1,7 @@
 //! `deployctl state list`: the addresses of what is managed, for scripts.
 
 use deployctl_sdk::Address;
+use serde::Serialize;
 
 use crate::cli::Outcome;
 use crate::cli::exit::Exit;
@@ -14,6 +15,12 @@ pub struct List {
     addresses: Vec<Address>,
 }
 
+#[derive(Serialize)]
+struct Document<'s> {
+    format_version: u32,
+    addresses: Vec<&'s Address>,
+}
+
 /// Runs it.
 pub async fn run(session: Session<'_>, arguments: &List) -> Outcome {
     let state = session.state().await?;
@@ -22,7 +29,7 @@ pub async fn run(session: Session<'_>, arguments: &List) -> Outcome {
     };
     let addresses = state.records.keys().filter(wanted);
     if session.output.json {
-        session.output.document(&addresses.collect::<Vec<_>>())?;
+        session.output.document(&Document { format_version: 1, addresses: addresses.collect() })?;
     } else {
         session.output.result(&addresses.map(|address| format!("{address}\n")).collect::<String>());
     }

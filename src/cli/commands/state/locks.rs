@@ -1,6 +1,7 @@
 //! `deployctl state locks`: who holds the lock.
 
 use jiff::Timestamp;
+use serde::Serialize;
 
 use crate::cli::Outcome;
 use crate::cli::exit::Exit;
@@ -8,10 +9,17 @@ use crate::cli::session::Session;
 use crate::render::table::{Cell, table};
 use crate::render::text::clean;
 use crate::render::time::since;
+use crate::state::LockInfo;
 
 /// Show who holds the lock.
 #[derive(Debug, clap::Args)]
 pub struct Locks {}
+
+#[derive(Serialize)]
+struct Document<'l> {
+    format_version: u32,
+    locks: &'l [LockInfo],
+}
 
 /// Runs it.
 pub async fn run(session: Session<'_>) -> Outcome {
@@ -19,12 +27,12 @@ pub async fn run(session: Session<'_>) -> Outcome {
     let locks = store.locks().await?;
     let output = session.output;
     if output.json {
-        output.document(&locks)?;
+        output.document(&Document { format_version: 1, locks: &locks })?;
     } else if locks.is_empty() {
         output.say("Nobody holds the lock.\n");
     } else {
         let now = Timestamp::now();
-        let row = |lock: &crate::state::LockInfo| -> [Cell; 5] {
+        let row = |lock: &LockInfo| -> [Cell; 5] {
             [
                 lock.id.to_string().into(),
                 format!("{}@{}", clean(&lock.who), clean(&lock.host)).into(),
