@@ -12,6 +12,7 @@ mod cli_write;
 mod context;
 mod crash;
 mod examples;
+mod formats;
 mod fuzz;
 mod generated;
 mod interrupt;

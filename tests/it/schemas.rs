@@ -15,12 +15,13 @@ use jsonschema::Validator;
 use serde_json::Value as Json;
 
 use super::context::Context;
+use super::formats::closed;
 
 fn schema(name: &str) -> Validator {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("state-schemas/{name}.json"));
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("state-schemas/{name}.v1.json"));
     let schema: Json = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     jsonschema::draft202012::meta::validate(&schema).unwrap_or_else(|error| panic!("{name}: {error}"));
-    jsonschema::draft202012::new(&schema).unwrap()
+    jsonschema::draft202012::new(&closed(&schema)).unwrap()
 }
 
 #[track_caller]
