@@ -165,7 +165,7 @@ async fn what_rests_is_as_its_schema_says() {
     store.commit(&lock, journal, outcome).await.unwrap();
 
     for (name, path) in
-        [("state", "state.json"), ("revision", "revisions/000000000001.json"), ("history", "history.jsonl")]
+        [("state", "state.json"), ("revision", "revisions/000000000001.json"), ("history-entry", "history.jsonl")]
     {
         let bytes = backend.get(path).await.unwrap().unwrap();
         let documents = lines(&bytes);
@@ -240,7 +240,7 @@ fn plans_and_runs_are_as_their_schemas_say() {
     run("plan --json -refresh-only").iter().for_each(|document| assert_valid(&plan, document));
     run("destroy --json --auto-approve").iter().for_each(|document| assert_valid(&event, document));
     run("rollback --json --auto-approve --to 1").iter().for_each(|document| assert_valid(&event, document));
-    for (name, file) in [("state", "state.json"), ("history", "history.jsonl")] {
+    for (name, file) in [("state", "state.json"), ("history-entry", "history.jsonl")] {
         let bytes = std::fs::read(context.file(&format!(".deployctl/default/{file}"))).unwrap();
         lines(&bytes).iter().for_each(|document| assert_valid(&schema(name), document));
     }
