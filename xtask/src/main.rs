@@ -2,6 +2,7 @@
 //!
 //! It runs the real programs and never links them, so that it is built quickly and works while they do not compile.
 
+mod bench;
 mod cargo;
 mod docs;
 mod output;
@@ -25,6 +26,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Chore {
+    /// Measure deployctl, beside Terraform and OpenTofu where they are installed
+    Bench(bench::Arguments),
     /// Build deployctl and an example application, and show on this machine what it does with it
     Quickstart(quickstart::Arguments),
     /// Run all tests of the workspace
@@ -35,6 +38,7 @@ enum Chore {
 
 fn main() -> ExitCode {
     let ended = match Arguments::parse().chore {
+        Chore::Bench(arguments) => bench::run(&arguments),
         Chore::Quickstart(arguments) => quickstart::run(&arguments),
         Chore::Test(arguments) => test::run(&arguments),
         Chore::Docs(arguments) => docs::run(&arguments),
