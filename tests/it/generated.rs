@@ -1,7 +1,7 @@
 //! Bad input by generation: every token of every configuration in the repository, removed, doubled, or swapped with the next.
 //! What comes of it is a configuration or a report with a place; never a panic, a hang, or a report without a place.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,10 +9,16 @@ use std::time::{Duration, Instant};
 
 use deployctl::config::{Schemas, VariableInputs, load_checked, resolve_variables, select_environment};
 use deployctl::error::Error;
+use deployctl::event::Events;
+use deployctl::inputs::Inputs;
 use deployctl::lang::Outside;
 use deployctl::model::graph::Graph;
+use deployctl::plan::{PlanRequest, plan};
+use deployctl::project::Project;
+use deployctl::providers::Providers;
+use deployctl::state::{MemoryBackend, Store};
 use deployctl_sdk::conformance::Dice;
-use deployctl_sdk::{CapturedFile, Digest, FileError, Files, ProviderSchema};
+use deployctl_sdk::{CapturedFile, Digest, FileError, Files, Value};
 
 /// The longest that reading one configuration may take.
 const HANG: Duration = Duration::from_secs(5);
@@ -25,10 +31,10 @@ type Texts = BTreeMap<String, String>;
 
 #[test]
 fn no_token_can_be_missing_doubled_or_misplaced_without_a_good_answer() {
-    let schemas = Schemas::new(schemas());
+    let schemas = Schemas::new(providers().schemas());
     let long = std::env::var_os("DEPLOYCTL_TEST_LONG").is_some();
     let mut wrong = Vec::new();
-    let mut tried = 0;
+    let (mut tried, mut valid) = (0, 0);
     for (folder, texts) in configurations() {
         let mut variants = variants(&texts);
         if !long {
@@ -37,12 +43,13 @@ fn no_token_can_be_missing_doubled_or_misplaced_without_a_good_answer() {
         }
         for (what, texts) in variants {
             tried += 1;
-            if let Err(why) = answered(&texts, &schemas) {
-                wrong.push(format!("{folder}: {what}: {why}"));
+            match answered(&texts, &schemas) {
+                Ok(planned) => valid += usize::from(planned),
+                Err(why) => wrong.push(format!("{folder}: {what}: {why}")),
             }
         }
     }
-    assert!(tried > 1000, "only {tried} variants were tried");
+    assert!(tried > 1000 && valid > 100, "only {tried} variants were tried, of which {valid} could be planned");
     assert!(
         wrong.is_empty(),
         "{} of {tried}:\n{}",
@@ -51,8 +58,8 @@ fn no_token_can_be_missing_doubled_or_misplaced_without_a_good_answer() {
     );
 }
 
-fn schemas() -> Vec<ProviderSchema> {
-    vec![deployctl_provider_local::provider(PathBuf::from("deployctl")).schema().clone()]
+fn providers() -> Providers {
+    Providers::built_in(PathBuf::from("deployctl"))
 }
 
 /// Every folder under `examples` and `testdata` that holds a configuration.
@@ -122,8 +129,8 @@ fn tokens(text: &str) -> Vec<std::ops::Range<usize>> {
     tokens
 }
 
-/// Reads a configuration as every command does, and holds the answer to being a good one.
-fn answered(texts: &Texts, schemas: &Schemas) -> Result<(), String> {
+/// Reads a configuration as every command does, and holds the answer to being a good one. Whether there is a plan.
+fn answered(texts: &Texts, schemas: &Schemas) -> Result<bool, String> {
     let begun = Instant::now();
     let ended = catch_unwind(AssertUnwindSafe(|| read(texts, schemas)));
     if begun.elapsed() > HANG {
@@ -131,8 +138,8 @@ fn answered(texts: &Texts, schemas: &Schemas) -> Result<(), String> {
     }
     match ended {
         Err(_) => Err("a panic".to_owned()),
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => placed(&error),
+        Ok(Ok(())) => Ok(true),
+        Ok(Err(error)) => placed(&error).map(|()| false),
     }
 }
 
@@ -164,9 +171,36 @@ fn read(texts: &Texts, schemas: &Schemas) -> Result<(), Error> {
     let (config, _) = load_checked(&folder, schemas)?;
     Graph::build(&config).map_err(|found| Error::invalid(config.sources.clone(), found))?;
     let environment = select_environment(&config, config.environments.keys().next().map(|name| &**name))?;
-    let inputs =
-        VariableInputs { auto: config.auto_files.clone(), environment: Some(environment), ..VariableInputs::default() };
-    resolve_variables(&config, &inputs, &folder, &folder).map(drop)
+    let chosen = Some(environment.clone());
+    let inputs = VariableInputs { auto: config.auto_files.clone(), environment: chosen, ..VariableInputs::default() };
+    let variables = resolve_variables(&config, &inputs, &folder, &folder)?;
+    planned(texts, &environment, variables)
+}
+
+/// Plans it, against a state that is empty.
+fn planned(texts: &Texts, environment: &str, variables: BTreeMap<Arc<str>, Value>) -> Result<(), Error> {
+    let mut inputs = Inputs {
+        environment: environment.to_owned(),
+        timestamp: "2026-01-02T03:04:05Z".to_owned(),
+        listings: BTreeMap::from([("./*.hcl".to_owned(), texts.keys().cloned().collect())]),
+        variables,
+        ..Inputs::default()
+    };
+    let mut contents: HashMap<Digest, Arc<[u8]>> = HashMap::new();
+    for (path, text) in texts {
+        let (digest, size) = (Digest::of(text.as_bytes()), text.len() as u64);
+        let file = CapturedFile { path: path.clone(), digest, size, executable: false };
+        inputs.files.insert(path.clone(), file);
+        contents.insert(digest, text.as_bytes().into());
+    }
+    let store = Arc::new(Store::open_on(Arc::new(MemoryBackend::new()), None));
+    let root = PathBuf::from("/nowhere");
+    let project = Project::from_inputs(root, inputs, contents, store, providers(), Events::ignored())?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let current = project.current().await?;
+        plan(&project, &current, &PlanRequest::default()).await.map(drop)
+    })
 }
 
 /// A configuration's folder that is nowhere but in memory.
