@@ -11,8 +11,8 @@
 //!
 //! Beside it stand [`event`] (what happens, as data), [`render`] (events and documents as text, JSON and Markdown), [`cli`]
 //! (the commands), [`inputs`] (everything a run was made from), [`providers`] (which providers there are), [`builtin`] (the
-//! provider that needs no engine), [`health`] (does it work), [`project`] (one configuration in one environment), [`status`] and
-//! [`import`] (what is there, and what is to be managed from now on), [`logs`], [`diagnostic`] and [`error`] (complaints and failures),
+//! provider that needs no engine), [`health`] (does it work), [`project`] (one configuration in one environment), [`import`] (what
+//! is to be managed from now on), [`logs`], [`diagnostic`] and [`error`] (complaints and failures),
 //! [`crash_point`] (where the tests kill it). `docs/architecture.md` is the map
 //! of the whole house.
 
@@ -35,4 +35,3 @@ pub mod project;
 pub mod providers;
 pub mod render;
 pub mod state;
-pub mod status;

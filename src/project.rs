@@ -9,7 +9,7 @@ use deployctl_sdk::{Address, Digest, Files, Lineage, Place, Value};
 use jiff::Timestamp;
 
 use crate::apply::recover;
-use crate::config::{self, Configuration, Schemas, VariableInputs};
+use crate::config::{self, Configuration, ResourceBlock, Schemas, VariableInputs};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Events};
 use crate::inputs::{Inputs, Recorder};
@@ -295,7 +295,7 @@ impl Project {
     /// The resources that a block depends on, as addresses without keys.
     pub fn dependencies(&self, block: usize) -> Vec<Address> {
         let blocks = self.graph.dependencies(block).iter().filter_map(|index| self.config.resources.get(*index));
-        blocks.map(|block| Address::new(block.type_name.clone(), block.name.clone())).collect()
+        blocks.map(ResourceBlock::address).collect()
     }
 
     /// The state as it is now, for looking at: takes no lock and writes nothing.

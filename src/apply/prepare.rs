@@ -324,12 +324,7 @@ impl Carrier<'_> {
 
     /// The present settings of a recorded provider, where the configuration still has its block and they are known.
     fn usable_provider(&self, recorded: &ProviderRef) -> ProviderRef {
-        let same = |other: &&ResourceChange| {
-            other.provider.name == recorded.name
-                && other.provider.alias == recorded.alias
-                && !other.provider.settings.contains_unknown()
-        };
-        self.plan.changes.iter().find(same).map_or_else(|| recorded.clone(), |change| change.provider.clone())
+        self.plan.present_settings(recorded).unwrap_or(recorded).clone()
     }
 
     pub(super) async fn connection(&self, provider: &ProviderRef) -> Result<Arc<dyn Connection>, Outcome> {

@@ -33,6 +33,8 @@ mod version;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use deployctl_sdk::Address;
+
 pub use blocks::{
     Assignment, Condition, Deployment, EnvironmentBlock, Health, IgnoreChanges, Lifecycle, Local, OutputBlock,
     ProviderBlock, ResourceBlock, Retention, Retry, Settings, Strategy, Timeouts, Variable,
@@ -99,6 +101,11 @@ impl Configuration {
 }
 
 impl ResourceBlock {
+    /// The resource's address, without the key of an instance.
+    pub fn address(&self) -> Address {
+        Address::new(self.type_name.clone(), self.name.clone())
+    }
+
     /// The name and alias of the provider block that the resource uses. Where it names none, it is the one that its type's
     /// name begins with, as `docker` in `docker_image`.
     pub fn provider_reference(&self) -> (&str, Option<&str>) {

@@ -186,6 +186,13 @@ impl Plan {
         risks
     }
 
+    /// The settings that the plan uses a recorded provider with, where it uses it and they are known.
+    pub fn present_settings(&self, recorded: &ProviderRef) -> Option<&ProviderRef> {
+        self.changes.iter().map(|change| &change.provider).find(|provider| {
+            provider.name == recorded.name && provider.alias == recorded.alias && !provider.settings.contains_unknown()
+        })
+    }
+
     /// The changes by address.
     pub fn by_address(&self) -> BTreeMap<&Address, &ResourceChange> {
         self.changes.iter().map(|change| (&change.address, change)).collect()

@@ -19,14 +19,7 @@ pub async fn reopen(project: &Project, current: &Current, plan: Plan) -> Result<
         &current.state,
         &current.connections,
         &|address| wanted.contains(address),
-        &|recorded| {
-            let same = |change: &&ResourceChange| {
-                change.provider.name == recorded.name
-                    && change.provider.alias == recorded.alias
-                    && !change.provider.settings.contains_unknown()
-            };
-            plan.changes.iter().find(same).map(|change| change.provider.clone())
-        },
+        &|recorded| plan.present_settings(recorded).cloned(),
         project.events(),
     )
     .await;

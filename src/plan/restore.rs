@@ -21,7 +21,7 @@ pub fn restore<'p>(project: &'p Project, attributes: impl Fn(&Address) -> Value)
         let shape = shape_of(block, &values).map_err(|found| Error::invalid(config.sources.clone(), found))?;
         let keys = shape.keys();
         values.set_shape(*index, shape);
-        let resource = Address::new(block.type_name.clone(), block.name.clone());
+        let resource = block.address();
         for key in keys {
             let address = resource.with_key(key.clone());
             values.set_instance(*index, key, attributes(&address));

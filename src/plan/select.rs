@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 use deployctl_sdk::Address;
 
 use super::PlanRequest;
-use crate::config::Configuration;
+use crate::config::{Configuration, ResourceBlock};
 use crate::error::{Error, Result};
 use crate::model::Graph;
 use crate::state::State;
@@ -32,7 +32,7 @@ impl Selection {
     /// A target or exclusion that names nothing, neither in the configuration nor in the state.
     pub(super) fn new(request: &PlanRequest, config: &Configuration, graph: &Graph, state: &State) -> Result<Self> {
         for named in request.targets.iter().chain(&request.excludes).chain(&request.replaces) {
-            let configured = config.resources.iter().any(|block| block_address(block) == named.resource());
+            let configured = config.resources.iter().any(|block| block.address() == named.resource());
             if !configured && !state.records.keys().any(|address| named.covers(address)) {
                 return Err(Error::usage(format!(
                     "there is no resource `{named}`, neither in the configuration nor in the state"
@@ -43,7 +43,7 @@ impl Selection {
         let mut whole = HashSet::new();
         let mut wanted: HashSet<usize> = HashSet::new();
         for (index, block) in config.resources.iter().enumerate() {
-            let address = block_address(block);
+            let address = block.address();
             if request.targets.iter().any(|target| target.resource() == address) {
                 wanted.insert(index);
                 for dependency in closure(index, |index| graph.dependencies(index).to_vec()) {
@@ -53,11 +53,11 @@ impl Selection {
         }
         let mut left_out = HashSet::new();
         for (index, block) in config.resources.iter().enumerate() {
-            let address = block_address(block);
+            let address = block.address();
             let excluded = |index: usize, address: &Address| {
                 request.excludes.iter().any(|exclude| exclude.covers(address))
                     || closure(index, |index| graph.dependencies(index).to_vec()).into_iter().any(|dependency| {
-                        let dependency = config.resources.get(dependency).map(block_address);
+                        let dependency = config.resources.get(dependency).map(ResourceBlock::address);
                         dependency.is_some_and(|dependency| {
                             request.excludes.iter().any(|exclude| exclude.resource() == dependency)
                         })
@@ -97,11 +97,6 @@ impl Selection {
             None => !self.records_out.contains(address),
         }
     }
-}
-
-/// The address of a block's resource, without key.
-pub(super) fn block_address(block: &crate::config::ResourceBlock) -> Address {
-    Address::new(block.type_name.clone(), block.name.clone())
 }
 
 /// Everything reachable from `start`, itself left out.

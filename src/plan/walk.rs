@@ -8,7 +8,7 @@ use deployctl_sdk::{Action, Address, Diff, Digest, Object, Reason, Value, defaul
 use jiff::Timestamp;
 
 use super::instance::ProviderChoice;
-use super::select::{Selection, block_address};
+use super::select::Selection;
 use super::steps::Steps;
 use super::{
     Mode, Observation, OutputChange, Plan, PlanRequest, ReadCost, ResourceChange, Seen, digest, observe, orphans,
@@ -233,14 +233,14 @@ impl<'p> Walk<'p> {
         let shape = shape_of(block, &self.values);
         let Some(shape) = self.or_complain(shape) else {
             // Its instances cannot be told; none of them may be taken for unwanted.
-            let address = block_address(block);
+            let address = block.address();
             let recorded = self.state().records.keys().filter(|recorded| address.covers(recorded));
             self.visited.extend(recorded.cloned());
             return;
         };
         let keys = shape.keys();
         self.values.set_shape(index, shape);
-        let address = block_address(block);
+        let address = block.address();
         for key in keys {
             let address = address.with_key(key);
             self.instance(index, block, address).await;
