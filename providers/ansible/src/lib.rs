@@ -1,0 +1,1 @@
+//! Ansible playbooks, their check run nested in our plan.

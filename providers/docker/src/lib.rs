@@ -1,0 +1,1 @@
+//! Images, networks, volumes and containers of a Docker Engine.

@@ -1,0 +1,1 @@
+//! Terraform and OpenTofu modules, their plan nested in ours.
