@@ -5,6 +5,8 @@
 mod bench;
 mod cargo;
 mod docs;
+mod engines;
+mod files;
 mod output;
 mod quickstart;
 mod test;
@@ -30,6 +32,8 @@ enum Chore {
     Bench(bench::Arguments),
     /// Build deployctl and an example application, and show on this machine what it does with it
     Quickstart(quickstart::Arguments),
+    /// Bring up the real servers and programs that the tests run against
+    Engines(engines::Arguments),
     /// Run all tests of the workspace
     Test(test::Arguments),
     /// Write the parts of docs/ that are made from the program itself
@@ -40,6 +44,7 @@ fn main() -> ExitCode {
     let ended = match Arguments::parse().chore {
         Chore::Bench(arguments) => bench::run(&arguments),
         Chore::Quickstart(arguments) => quickstart::run(&arguments),
+        Chore::Engines(arguments) => engines::run(&arguments),
         Chore::Test(arguments) => test::run(&arguments),
         Chore::Docs(arguments) => docs::run(&arguments),
     };

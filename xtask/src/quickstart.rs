@@ -107,7 +107,7 @@ impl Tour {
 
     fn expect_page(&self, greeting: &str) -> Result<(), Failure> {
         output::result(&format!("\nGET http://127.0.0.1:{}/", self.port));
-        let page = web::get(self.port).map_err(|error| format!("the page cannot be fetched: {error}"))?;
+        let page = web::get(self.port, "/").map_err(|error| format!("the page cannot be fetched: {error}"))?;
         output::result(&page.status);
         for line in page.body.lines() {
             output::result(&format!("  {line}"));

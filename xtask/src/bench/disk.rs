@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::Failure;
+use crate::files::failed;
+pub use crate::files::{make_folder, read, remove_folder, write};
 
 /// How many writes the latency is the median of.
 const WRITES: usize = 200;
@@ -36,26 +38,6 @@ impl Drop for Scratch {
     }
 }
 
-/// Makes a folder and those above it.
-pub fn make_folder(path: &Path) -> Result<(), Failure> {
-    fs::create_dir_all(path).map_err(|error| failed("make", path, &error))
-}
-
-/// Removes a folder with all in it.
-pub fn remove_folder(path: &Path) -> Result<(), Failure> {
-    fs::remove_dir_all(path).map_err(|error| failed("remove", path, &error))
-}
-
-/// Writes a file.
-pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    fs::write(path, bytes).map_err(|error| failed("write", path, &error))
-}
-
-/// Reads a file, if it is there and can be read.
-pub fn read(path: &Path) -> Option<String> {
-    fs::read_to_string(path).ok()
-}
-
 /// How long one appended record takes until it is durable: the median.
 pub fn sync_latency(folder: &Path) -> Result<Duration, Failure> {
     let path = folder.join("latency");
@@ -70,8 +52,4 @@ pub fn sync_latency(folder: &Path) -> Result<Duration, Failure> {
     }
     times.sort_unstable();
     Ok(times.get(WRITES / 2).copied().unwrap_or_default())
-}
-
-fn failed(what: &str, path: &Path, error: &std::io::Error) -> Failure {
-    format!("cannot {what} {}: {error}", path.display())
 }
