@@ -27,6 +27,8 @@ impl Providers {
         providers.add(Arc::new(deployctl_provider_local::LocalProvider::new(supervisor)));
         #[cfg(not(feature = "local"))]
         let _ = supervisor;
+        #[cfg(feature = "docker")]
+        providers.add(deployctl_provider_docker::provider());
         providers
     }
 
