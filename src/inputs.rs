@@ -257,6 +257,18 @@ impl Files for Recorder {
         self.fetch(path).map(|(file, _)| file)
     }
 
+    fn size(&self, path: &Path) -> Result<u64, FileError> {
+        let key = key_of(path);
+        if let Origin::Recorded(inputs) = &self.origin {
+            return inputs.files.get(&key).map(|file| file.size).ok_or_else(|| not_captured(path));
+        }
+        if let Some(file) = self.seen().inputs.files.get(&key) {
+            return Ok(file.size);
+        }
+        deployctl_sdk::fs::size(&self.root.join(path))
+            .map_err(|error| FileError { path: path.to_owned(), reason: reason(&error.source) })
+    }
+
     fn list(&self, folder: &Path) -> Result<Vec<String>, FileError> {
         self.listing(folder, &format!("{}/**", key_of(folder)), |full| {
             let mut paths = Vec::new();

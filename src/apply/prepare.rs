@@ -195,6 +195,7 @@ impl Carrier<'_> {
             recorded: recorded.as_ref(),
             observed: observed.as_ref(),
             desired: &prepared,
+            files: self.project.files(),
         };
         let planned = connection.plan(request).await.map_err(|error| provider_failed(&error))?;
         self.events

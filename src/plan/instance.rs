@@ -258,7 +258,8 @@ impl Walk<'_> {
         observed: Option<&Object>,
         prepared: &Prepared,
     ) -> Option<Asked> {
-        let request = ProviderRequest { schema, address, recorded, observed, desired: prepared };
+        let request =
+            ProviderRequest { schema, address, recorded, observed, desired: prepared, files: self.project.files() };
         let answer = match self.current.connections.get(provider).await {
             Ok(connection) => connection.plan(request).await,
             Err(error) => Err(error),

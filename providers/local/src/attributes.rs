@@ -49,26 +49,6 @@ pub(crate) fn revealed_texts(config: &Value, name: &str) -> Vec<(String, String)
     members.iter().filter_map(member).collect()
 }
 
-/// Every text under a sensitive mark, at any depth: what must be masked wherever it turns up.
-pub(crate) fn secrets(value: &Value, found: &mut Vec<String>) {
-    match value {
-        Value::Sensitive(inner) => all_texts(inner, found),
-        Value::List(items) => items.iter().for_each(|item| secrets(item, found)),
-        Value::Map(members) => members.values().for_each(|member| secrets(member, found)),
-        _ => {}
-    }
-}
-
-fn all_texts(value: &Value, found: &mut Vec<String>) {
-    match value.unmark().0 {
-        Value::String(text) => found.push(text.to_string()),
-        Value::Number(number) => found.push(number.to_string()),
-        Value::List(items) => items.iter().for_each(|item| all_texts(item, found)),
-        Value::Map(members) => members.values().for_each(|member| all_texts(member, found)),
-        _ => {}
-    }
-}
-
 /// Complains about a list of arguments that is empty or holds something sensitive; `None` if it can be run.
 pub(crate) fn check_arguments(config: &Value, name: &str, whole: bool) -> Option<ProviderError> {
     let value = config.get(name)?;

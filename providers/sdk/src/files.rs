@@ -122,6 +122,14 @@ pub trait Files: Send + Sync {
     /// As [`Files::read`].
     fn capture(&self, path: &Path) -> Result<CapturedFile, FileError>;
 
+    /// The length of a file in bytes, to be known before it is read.
+    ///
+    /// # Errors
+    /// As [`Files::read`].
+    fn size(&self, path: &Path) -> Result<u64, FileError> {
+        self.capture(path).map(|file| file.size)
+    }
+
     /// The files below a folder (relative to it, with `/`, sorted), symbolic links to files included and links to folders
     /// not followed; remembers the listing as an input.
     ///

@@ -98,6 +98,20 @@ pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> FsResult<()> {
     at("write", path, file.write_all(bytes).and_then(|()| file.sync_all()))
 }
 
+/// Writes a file that was not there before, without waiting for the disk: for what is made anew whenever it is needed.
+pub fn write_unsynced(path: &Path, bytes: &[u8], mode: u32) -> FsResult<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    set_mode(&mut options, mode);
+    let mut file = at("make", path, options.open(path))?;
+    at("write", path, file.write_all(bytes))
+}
+
+/// The length of a file in bytes.
+pub fn size(path: &Path) -> FsResult<u64> {
+    at("read", path, fs::metadata(path).map(|metadata| metadata.len()))
+}
+
 /// Puts a file in place whole or not at all, durably: a temporary file beside it, synced, renamed over it, and the folder
 /// synced. What others may do with it is `mode`.
 pub fn write_atomic(path: &Path, bytes: &[u8], mode: u32) -> FsResult<()> {

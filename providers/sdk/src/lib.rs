@@ -8,6 +8,7 @@
 //! It must not know configuration files, state files, graphs or the command line: those belong to the `deployctl` crate.
 
 pub mod address;
+pub mod capture;
 pub mod change;
 pub mod conformance;
 pub mod default_plan;
@@ -15,8 +16,10 @@ pub mod diff;
 pub mod error;
 pub mod files;
 pub mod fs;
+pub mod mask;
 pub mod object;
 pub mod ownership;
+pub mod program;
 pub mod provider;
 pub mod schema;
 pub mod sim;
@@ -28,6 +31,7 @@ pub use change::{Action, Child, Note, PlannedChange, Reason, ReplaceOrder, Risk,
 pub use diff::{Diff, diff, patch};
 pub use error::{ErrorKind, ProviderError};
 pub use files::{CapturedFile, Digest, FileError, Files};
+pub use mask::Mask;
 pub use object::{ChildObject, Object};
 pub use ownership::{Lineage, Ownership, ResourceId};
 pub use provider::{

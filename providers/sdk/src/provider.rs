@@ -188,7 +188,7 @@ pub enum Observed {
 }
 
 /// Asks what to do with one resource that stays in the configuration.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct PlanRequest<'r> {
     /// Its type.
     pub schema: &'r ResourceSchema,
@@ -200,6 +200,8 @@ pub struct PlanRequest<'r> {
     pub observed: Option<&'r Object>,
     /// What the configuration wants.
     pub desired: &'r Prepared,
+    /// What the captured files hold, for an engine whose own plan is made from them.
+    pub files: &'r dyn Files,
 }
 
 /// One operation on one real object.

@@ -1,13 +1,14 @@
 //! Runs the command that an operation asks for, and records how it went.
 
-use deployctl_sdk::{Applied, Change, ErrorKind, Object, Operation, Place, ProviderError, ResourceSchema, Run, Value};
+use deployctl_sdk::program::{Ended, Stopped, last_lines};
+use deployctl_sdk::{
+    Applied, Change, ErrorKind, Mask, Object, Operation, Place, ProviderError, ResourceSchema, Run, Value,
+};
 
 use super::expected_codes;
-use super::mask::Mask;
 use super::plan::{RESULTS, rerun_by};
-use super::run::{self, Ended, Stopped};
-use super::tail::last_lines;
-use crate::attributes::{secrets, settled};
+use super::run;
+use crate::attributes::settled;
 
 /// How many of the last lines of the output an error shows.
 const SHOWN_LINES: usize = 20;
@@ -90,8 +91,8 @@ async fn execute(
         return Err(Failure { error: failed(name, attributes, &ended, &privacy), started: true });
     }
     Ok(vec![
-        ("stdout", privacy.value(&ended.stdout)),
-        ("stderr", privacy.value(&ended.stderr)),
+        ("stdout", privacy.value(&ended.stdout_text())),
+        ("stderr", privacy.value(&ended.stderr_text())),
         ("exit_code", code.map_or(Value::Null, Value::from)),
     ])
 }
@@ -109,10 +110,9 @@ struct Privacy {
 
 impl Privacy {
     fn of(attributes: &Value) -> Self {
-        let mut found = Vec::new();
-        ["env", "stdin"].iter().filter_map(|name| attributes.get(name)).for_each(|value| secrets(value, &mut found));
+        let mask = Mask::of(["env", "stdin"].iter().filter_map(|name| attributes.get(name)));
         let asked = attributes.get("capture_sensitive").and_then(Value::as_bool);
-        Self { sensitive: asked.unwrap_or(!found.is_empty()), hidden: asked == Some(true), mask: Mask::new(&found) }
+        Self { sensitive: asked.unwrap_or(!mask.is_empty()), hidden: asked == Some(true), mask }
     }
 
     fn value(&self, output: &str) -> Value {
@@ -137,15 +137,8 @@ fn failed(name: &str, attributes: &Value, ended: &Ended, privacy: &Privacy) -> P
             let message = format!("the `{name}` command took longer than {limit} and was ended");
             ProviderError::new(ErrorKind::Transient, message).with_hint("`timeout` says how long it may take")
         }
-        None => ProviderError::new(ErrorKind::Refused, format!("the `{name}` command {}", how(ended))),
+        None => ProviderError::new(ErrorKind::Refused, format!("the `{name}` command {}", ended.how())),
     };
-    let output = if ended.stderr.trim().is_empty() { &ended.stdout } else { &ended.stderr };
-    error.with_detail(privacy.lines(output))
-}
-
-fn how(ended: &Ended) -> String {
-    match ended.status.code() {
-        Some(code) => format!("ended with exit code {code}"),
-        None => format!("was ended from outside ({})", ended.status),
-    }
+    let (stdout, stderr) = (ended.stdout_text(), ended.stderr_text());
+    error.with_detail(privacy.lines(if stderr.trim().is_empty() { &stdout } else { &stderr }))
 }

@@ -2,10 +2,8 @@
 //! are written with it.
 
 mod apply;
-mod mask;
 mod plan;
 mod run;
-mod tail;
 
 use deployctl_sdk::{AttrPath, Attribute, Desired, Number, Prepared, ProviderError, ResourceSchema, Type, Value};
 

@@ -99,6 +99,7 @@ impl Bench {
             recorded,
             observed: observed.as_ref().or(recorded.filter(|_| observed.is_some())),
             desired: prepared,
+            files: &*self.files,
         };
         self.connection.plan(request).await.unwrap()
     }

@@ -131,6 +131,7 @@ impl Hand {
             recorded: held.object.as_ref(),
             observed: if unchanged { held.object.as_ref() } else { observed.as_ref() },
             desired,
+            files: &*self.files,
         };
         let mut planned = self.connection.plan(request).await.map_err(|error| self.heard(error))?;
         if held.tainted && observed.is_some() && !matches!(planned.action, Action::Replace(_)) {

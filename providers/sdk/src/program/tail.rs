@@ -1,7 +1,7 @@
 //! Keeps the end of an output, however long it gets.
 
 /// The last bytes of what is pushed into it.
-pub(crate) struct Tail {
+pub(super) struct Tail {
     bytes: Vec<u8>,
     limit: usize,
     dropped: u64,
@@ -9,12 +9,12 @@ pub(crate) struct Tail {
 
 impl Tail {
     /// A tail of that many bytes.
-    pub(crate) fn new(limit: usize) -> Self {
+    pub(super) fn new(limit: usize) -> Self {
         Self { bytes: Vec::new(), limit, dropped: 0 }
     }
 
     /// Takes more output in.
-    pub(crate) fn push(&mut self, bytes: &[u8]) {
+    pub(super) fn push(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
         // Cut only when twice the limit is there, so that each byte is moved at most once or so.
         if self.bytes.len() > self.limit.saturating_mul(2) {
@@ -29,7 +29,7 @@ impl Tail {
     }
 
     /// The end of the output as text, beginning with a whole line if something before it was dropped.
-    pub(crate) fn into_text(mut self) -> String {
+    pub(super) fn into_text(mut self) -> String {
         self.cut();
         let text = String::from_utf8_lossy(&self.bytes);
         if self.dropped == 0 {
@@ -41,7 +41,7 @@ impl Tail {
 }
 
 /// The last lines of a text.
-pub(crate) fn last_lines(text: &str, count: usize) -> Vec<String> {
+pub fn last_lines(text: &str, count: usize) -> Vec<String> {
     let mut lines: Vec<String> = text.lines().rev().take(count).map(str::to_owned).collect();
     lines.reverse();
     lines
