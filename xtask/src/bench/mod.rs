@@ -5,6 +5,7 @@
 //! how long this machine takes for one `fdatasync`.
 
 mod configuration;
+mod containers;
 mod disk;
 mod layers;
 mod process;
@@ -12,16 +13,19 @@ mod shapes;
 mod side;
 mod table;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, Subcommand};
 
 use crate::{Failure, cargo, output};
 use side::Side;
 
 /// What `cargo xtask bench` takes.
 #[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Arguments {
+    #[command(subcommand)]
+    what: Option<What>,
     /// How many resources stand in the ten layers
     #[arg(long, default_value_t = 1000)]
     resources: usize,
@@ -45,12 +49,23 @@ pub struct Arguments {
     out: Option<PathBuf>,
 }
 
+/// What else can be measured.
+#[derive(Subcommand)]
+enum What {
+    /// Containers on one network, beside Docker Compose and Terraform's provider for Docker
+    Docker(containers::Arguments),
+    /// A Compose project, beside Docker Compose itself
+    Compose(containers::Arguments),
+}
+
 /// Measures, and writes the table.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let program = match &arguments.program {
-        Some(program) => std::path::absolute(program).map_err(|error| format!("{}: {error}", program.display()))?,
-        None => built()?,
-    };
+    match &arguments.what {
+        Some(What::Docker(arguments)) => return containers::docker(arguments),
+        Some(What::Compose(arguments)) => return containers::compose(arguments),
+        None => {}
+    }
+    let program = program(arguments.program.as_deref())?;
     let own = Side::deployctl(program);
     let peers = if arguments.alone { Vec::new() } else { Side::peers() };
     let folder = disk::Scratch::new()?;
@@ -70,6 +85,14 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.out {
         Some(file) => disk::write(file, report.as_bytes()),
         None => Ok(()),
+    }
+}
+
+/// The program that was named, or the one as it is released.
+fn program(named: Option<&Path>) -> Result<PathBuf, Failure> {
+    match named {
+        Some(program) => std::path::absolute(program).map_err(|error| format!("{}: {error}", program.display())),
+        None => built(),
     }
 }
 

@@ -14,6 +14,7 @@ mod registry;
 mod server;
 mod surroundings;
 mod terraform;
+mod terraform_docker;
 mod tofu;
 
 use clap::Args;
@@ -40,8 +41,15 @@ fn nothing_to_stop(_: &Place) -> Result<(), Failure> {
 }
 
 /// In the order in which they come up.
-const ENGINES: &[&Engine] =
-    &[&docker::ENGINE, &compose::ENGINE, &registry::ENGINE, &terraform::ENGINE, &tofu::ENGINE, &ansible::ENGINE];
+const ENGINES: &[&Engine] = &[
+    &docker::ENGINE,
+    &compose::ENGINE,
+    &registry::ENGINE,
+    &terraform::ENGINE,
+    &terraform_docker::ENGINE,
+    &tofu::ENGINE,
+    &ansible::ENGINE,
+];
 
 /// Those that `cargo xtask test` needs.
 pub const TESTED: &[&str] = &["docker", "compose", "registry", "terraform", "tofu", "ansible"];

@@ -14,7 +14,7 @@ use crate::{Failure, files};
 const OLDEST: (u32, u32) = (1, 5);
 const GET: &str = "install Terraform 1.5 or newer as https://developer.hashicorp.com/terraform/install says";
 /// Providers that were built here, and are never asked of a registry.
-const BUILT: [&str; 2] = ["registry.terraform.io/kreuzwerker/docker", "registry.opentofu.org/kreuzwerker/docker"];
+pub const BUILT: [&str; 2] = ["registry.terraform.io/kreuzwerker/docker", "registry.opentofu.org/kreuzwerker/docker"];
 
 pub const ENGINE: Engine = Engine { name: "terraform", needs: &[], up, stop: nothing_to_stop };
 
