@@ -8,6 +8,7 @@
 
 mod config_file;
 mod context;
+mod credentials;
 mod endpoint;
 mod engine;
 mod environment;
@@ -15,6 +16,7 @@ mod error;
 mod settings;
 
 pub use config_file::ConfigFile;
+pub use credentials::{all_credentials, credentials};
 pub use endpoint::{Address, Endpoint, Tls};
 pub use engine::{Engine, PAUSE};
 pub use environment::Environment;

@@ -9,6 +9,7 @@
 
 mod attributes;
 mod container;
+mod image;
 mod mark;
 mod network;
 mod provider;

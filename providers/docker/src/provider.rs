@@ -12,7 +12,7 @@ use deployctl_sdk::{
 };
 use deployctl_sdk::{Run, default_plan};
 
-use crate::{container, network, volume};
+use crate::{container, image, network, volume};
 
 /// Images, networks, volumes and containers of a Docker Engine.
 pub struct DockerProvider {
@@ -23,6 +23,7 @@ pub struct DockerProvider {
 /// The schemas, and each type's for itself.
 pub(crate) struct Schemas {
     provider: ProviderSchema,
+    pub(crate) image: ResourceSchema,
     pub(crate) network: ResourceSchema,
     pub(crate) volume: ResourceSchema,
     pub(crate) container: ResourceSchema,
@@ -48,7 +49,7 @@ pub fn provider() -> Arc<dyn Provider> {
 impl DockerProvider {
     /// The provider, going by these environment variables.
     pub fn new(environment: Environment) -> Self {
-        let network = network::schema();
+        let (image, network) = (image::schema(), network::schema());
         let (volume, container) = (volume::schema(), container::schema());
         let provider = ProviderSchema {
             name: "docker".to_owned(),
@@ -57,10 +58,10 @@ impl DockerProvider {
                 `deployctl.address`), and what bears no mark or another state's is never changed."
                 .to_owned(),
             settings: Settings::schema(),
-            resources: vec![network.clone(), volume.clone(), container.clone()],
+            resources: vec![image.clone(), network.clone(), volume.clone(), container.clone()],
             max_parallel: None,
         };
-        Self { environment, schemas: Arc::new(Schemas { provider, network, volume, container }) }
+        Self { environment, schemas: Arc::new(Schemas { provider, image, network, volume, container }) }
     }
 }
 
@@ -72,6 +73,7 @@ impl Provider for DockerProvider {
 
     fn prepare(&self, desired: &Desired, files: &dyn Files) -> Result<Prepared, Vec<ProviderError>> {
         match &*desired.type_name {
+            image::TYPE => image::prepare(desired, files),
             network::TYPE => network::prepare(desired),
             volume::TYPE => volume::prepare(desired),
             container::TYPE => container::prepare(desired, files),
@@ -81,6 +83,7 @@ impl Provider for DockerProvider {
 
     fn identity(&self, type_name: &str, config: &Value) -> Option<Value> {
         match type_name {
+            image::TYPE => image::identity(config),
             network::TYPE => network::identity(config),
             volume::TYPE => volume::identity(config),
             container::TYPE => container::identity(config),
@@ -109,6 +112,7 @@ impl Connection for Docker {
         let by_type = grouped(batch, |request| request.type_name);
         let answers = by_type.into_iter().map(|(type_name, (positions, requests))| async move {
             let observed = match type_name {
+                image::TYPE => image::read(site, &requests).await,
                 network::TYPE => network::read(site, &requests).await,
                 volume::TYPE => volume::read(site, &requests).await,
                 container::TYPE => container::read(site, &requests).await,
@@ -129,6 +133,7 @@ impl Connection for Docker {
 
     async fn plan(&self, request: PlanRequest<'_>) -> Result<PlannedChange, ProviderError> {
         match request.schema.name.as_str() {
+            image::TYPE => image::plan(&self.0, &request).await,
             network::TYPE => network::plan(&self.0, &request).await,
             volume::TYPE => volume::plan(&self.0, &request).await,
             container::TYPE => container::plan(&self.0, &request).await,
@@ -142,6 +147,7 @@ impl Connection for Docker {
             return Applied::failed(change.prior.clone(), error);
         }
         match &*change.type_name {
+            image::TYPE => image::apply(&self.0, change, run).await,
             network::TYPE => network::apply(&self.0, change).await,
             volume::TYPE => volume::apply(&self.0, change).await,
             container::TYPE => container::apply(&self.0, change, run).await,
@@ -154,6 +160,7 @@ impl Connection for Docker {
         for (type_name, (positions, lost)) in grouped(lost, |lost| &*lost.type_name) {
             let lost: Vec<&Lost> = lost.iter().collect();
             let found = match type_name {
+                image::TYPE => image::find(&self.0, &lost).await?,
                 network::TYPE => network::find(&self.0, &lost).await?,
                 volume::TYPE => volume::find(&self.0, &lost).await?,
                 container::TYPE => container::find(&self.0, &lost).await?,
@@ -165,6 +172,8 @@ impl Connection for Docker {
     }
 
     async fn find_all(&self, _: &Place) -> Result<Vec<(Ownership, Object)>, ProviderError> {
+        // Images are not among them: their mark does not tell the address, and what was built is found by what it is built
+        // from when it is next asked for.
         let mut all = network::find_all(&self.0).await?;
         all.extend(volume::find_all(&self.0).await?);
         all.extend(container::find_all(&self.0).await?);
@@ -173,6 +182,7 @@ impl Connection for Docker {
 
     async fn import(&self, type_name: &str, id: &str, mark: &Ownership) -> Result<Object, ProviderError> {
         match type_name {
+            image::TYPE => image::import(&self.0, id, mark).await,
             network::TYPE => network::import(&self.0, id, mark).await,
             volume::TYPE => volume::import(&self.0, id, mark).await,
             container::TYPE => container::import(&self.0, id, mark).await,
