@@ -76,6 +76,27 @@ impl Graph {
         self.resources.get(resource).map(Vec::as_slice).unwrap_or_default()
     }
 
+    /// The blocks in waves: what is in one needs only what is in those before it. In each, the order of evaluation.
+    pub fn waves(&self) -> Vec<Vec<&Node>> {
+        let mut waves: Vec<Vec<&Node>> = Vec::new();
+        let mut wave_of = Vec::with_capacity(self.order.len());
+        for (node, needs) in self.order.iter().zip(&self.direct) {
+            let before = needs.iter().filter_map(|place| wave_of.get(*place as usize));
+            let wave = before.max().map_or(0, |wave: &usize| wave + 1);
+            wave_of.push(wave);
+            match waves.get_mut(wave) {
+                Some(members) => members.push(node),
+                None => waves.push(vec![node]),
+            }
+        }
+        waves
+    }
+
+    /// Where a resource block comes in the order of evaluation.
+    pub fn place(&self, resource: usize) -> usize {
+        self.places.get(&Node::Resource(resource)).map_or(usize::MAX, |place| *place as usize)
+    }
+
     /// What a node refers to itself, in the order of evaluation.
     pub fn direct(&self, node: &Node) -> impl Iterator<Item = &Node> {
         let needs = self.places.get(node).and_then(|place| self.direct.get(*place as usize));

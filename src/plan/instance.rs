@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::question::{Answer, Question};
 use super::walk::Walk;
 use super::{Mode, ResourceChange, Seen, check_condition, risks};
 use crate::config::{IgnoreChanges, ResourceBlock};
@@ -9,8 +10,8 @@ use crate::diagnostic::Diagnostic;
 use crate::health::{self, Patient};
 use crate::state::{ProviderRef, Record, Status};
 use deployctl_sdk::{
-    Action, Address, Desired, Diff, HealthReport, Map, Object, PlanRequest as ProviderRequest, PlannedChange, Prepared,
-    ProviderError, Reason, ReplaceOrder, ResourceId, ResourceSchema, Risk, RiskKind, Value, default_plan, patch,
+    Action, Address, Desired, Diff, HealthReport, Map, Object, PlannedChange, Prepared, ProviderError, Reason,
+    ReplaceOrder, ResourceId, ResourceSchema, Risk, RiskKind, Value, default_plan, patch,
 };
 
 /// The provider of a resource, with its settings if they are known.
@@ -52,20 +53,39 @@ pub fn ignore_changes(
     }
 }
 
-impl Walk<'_> {
-    /// Plans one instance and sets its value for what depends on it.
-    pub(super) async fn instance(&mut self, index: usize, block: &ResourceBlock, address: Address) {
+impl<'p> Walk<'p> {
+    /// Plans one instance and sets its value for what depends on it, or answers what must be asked for that.
+    pub(super) fn instance(
+        &mut self,
+        index: usize,
+        block: &'p ResourceBlock,
+        address: Address,
+    ) -> Option<Question<'p>> {
         self.visited.insert(address.clone());
-        let record = self.state().records.get(&address);
-        let key = address.key.clone();
         if !self.selection.has(index, &address) || self.request.mode == Mode::RefreshOnly {
             self.leave(index, &address);
-            return;
+            return None;
         }
-        let planned = match self.decide(index, block, &address, record).await {
+        match self.question(index, block, &address) {
+            Some(Turn::Ask(question)) => return Some(*question),
+            Some(Turn::Decided(decision)) => self.decided(index, &address, Some(decision)),
+            None => self.decided(index, &address, None),
+        }
+        None
+    }
+
+    /// Plans the instance that a question was about.
+    pub(super) async fn answered(&mut self, question: Question<'p>, answer: Answer) {
+        let (index, address) = (question.index, question.address.clone());
+        let decision = self.decide(question, answer).await;
+        self.decided(index, &address, decision);
+    }
+
+    fn decided(&mut self, index: usize, address: &Address, decision: Option<Decision>) {
+        let planned = match decision {
             Some(Decision::Change(change)) => {
                 let planned = change.planned.clone();
-                self.push(*change);
+                self.changes.push(*change);
                 planned
             }
             Some(Decision::Stays(attributes)) => {
@@ -74,7 +94,7 @@ impl Walk<'_> {
             }
             None => Value::Unknown,
         };
-        self.values.set_instance(index, key, planned);
+        self.values.set_instance(index, address.key.clone(), planned);
     }
 
     /// An instance that is only looked at: its value is what is there.
@@ -119,13 +139,8 @@ impl Walk<'_> {
         }
     }
 
-    async fn decide(
-        &mut self,
-        index: usize,
-        block: &ResourceBlock,
-        address: &Address,
-        record: Option<&Arc<Record>>,
-    ) -> Option<Decision> {
+    fn question(&mut self, index: usize, block: &'p ResourceBlock, address: &Address) -> Option<Turn<'p>> {
+        let record = self.state().records.get(address);
         let (_, schema) = self.project.schemas().resource(&block.type_name)?;
         self.check_preconditions(index, block, address)?;
         let scope = self.values.instance(index, address, None);
@@ -135,30 +150,40 @@ impl Walk<'_> {
             ProviderChoice::Known(provider) => provider,
             ProviderChoice::Unknown(provider) => {
                 let what = format!("the settings of its provider `{}`", provider.name);
-                return Some(self.deferred(index, block, address, record, schema, provider, what));
+                return Some(Turn::Decided(self.deferred(index, block, address, record, schema, provider, what)));
             }
         };
         let seen = self.observation.take(address);
-        let recorded = record.and_then(|record| record.object.as_ref());
-        let (observed, elsewhere) = self.seen_object(address, recorded, &seen)?;
-        let config = ignore_changes(schema, config, &block.lifecycle.ignore_changes, observed);
-        let prepared = self.prepare(block, address, config)?;
-        let planned = match self.ask(block, address, schema, &provider, recorded, observed, &prepared).await? {
+        let elsewhere = self.where_else(address, &seen)?;
+        let prepared = Prepared { config: Value::default(), captured: Vec::new() };
+        let address = address.clone();
+        let mut question = Question { index, block, address, record, schema, provider, seen, elsewhere, prepared };
+        let config = ignore_changes(schema, config, &block.lifecycle.ignore_changes, question.observed());
+        question.prepared = self.prepare(block, &question.address, config)?;
+        Some(Turn::Ask(Box::new(question)))
+    }
+
+    async fn decide(&mut self, question: Question<'p>, answer: Answer) -> Option<Decision> {
+        let Question { index, block, ref address, record, schema, .. } = question;
+        let planned = match self.take_in(block, address, answer)? {
             Asked::Planned(planned) => planned,
             Asked::Deferred(what) => {
-                return Some(self.deferred(index, block, address, record, schema, provider, what));
+                return Some(self.deferred(index, block, address, record, schema, question.provider, what));
             }
         };
-        let planned = self.overrule(block, address, record.map(|r| &**r), schema, &prepared, observed, planned).await;
+        let observed = question.observed();
+        let recorded = record.map(|record| &**record);
+        let planned = self.overrule(block, address, recorded, schema, &question.prepared, observed, planned).await;
         self.check_postconditions(index, block, address, &planned.planned)?;
-        if elsewhere.is_some() && planned.action != Action::NoOp {
-            let error = ProviderError::new(deployctl_sdk::ErrorKind::Refused, elsewhere.unwrap_or_default())
+        if let (Some(reason), true) = (&question.elsewhere, planned.action != Action::NoOp) {
+            let error = ProviderError::new(deployctl_sdk::ErrorKind::Refused, reason.clone())
                 .with_hint("run this on that host");
             self.failures.push((address.clone(), error));
             return None;
         }
+        let (provider, prepared) = (question.provider.clone(), question.prepared.clone());
         let change = self.change(index, block, address, record, schema, provider, prepared, planned);
-        Some(self.settle(index, change, record, observed, &seen, elsewhere))
+        Some(self.settle(index, change, record, observed, &question.seen, question.elsewhere.clone()))
     }
 
     /// A change that does nothing is counted, and its record brought up to what was seen.
@@ -211,18 +236,10 @@ impl Walk<'_> {
         }
     }
 
-    /// What was seen as an object, and why it cannot be checked from here if that is so.
-    fn seen_object<'s>(
-        &mut self,
-        address: &Address,
-        recorded: Option<&'s Object>,
-        seen: &'s Seen,
-    ) -> Option<(Option<&'s Object>, Option<String>)> {
+    /// Why something cannot be checked from here, if it lives elsewhere; nothing if it cannot be read though it lives here.
+    fn where_else(&mut self, address: &Address, seen: &Seen) -> Option<Option<String>> {
         match seen {
-            Seen::AsRecorded => Some((recorded, None)),
-            Seen::Present(object) => Some((Some(object), None)),
-            Seen::Absent => Some((None, None)),
-            Seen::Unreadable { reason, elsewhere: true } => Some((recorded, Some(reason.clone()))),
+            Seen::Unreadable { reason, elsewhere: true } => Some(Some(reason.clone())),
             Seen::Unreadable { reason, elsewhere: false } => {
                 let error =
                     ProviderError::new(deployctl_sdk::ErrorKind::Unreachable, format!("cannot be read: {reason}"))
@@ -230,6 +247,7 @@ impl Walk<'_> {
                 self.failures.push((address.clone(), error));
                 None
             }
+            Seen::AsRecorded | Seen::Present(_) | Seen::Absent => Some(None),
         }
     }
 
@@ -247,23 +265,7 @@ impl Walk<'_> {
         }
     }
 
-    #[allow(clippy::too_many_arguments)] // All of it is the question; a struct would only be built to be taken apart.
-    async fn ask(
-        &mut self,
-        block: &ResourceBlock,
-        address: &Address,
-        schema: &ResourceSchema,
-        provider: &ProviderRef,
-        recorded: Option<&Object>,
-        observed: Option<&Object>,
-        prepared: &Prepared,
-    ) -> Option<Asked> {
-        let request =
-            ProviderRequest { schema, address, recorded, observed, desired: prepared, files: self.project.files() };
-        let answer = match self.current.connections.get(provider).await {
-            Ok(connection) => connection.plan(request).await,
-            Err(error) => Err(error),
-        };
+    fn take_in(&mut self, block: &ResourceBlock, address: &Address, answer: Answer) -> Option<Asked> {
         match answer {
             Ok(planned) if planned.action == Action::Deferred => {
                 let what = match &planned.reason {
@@ -285,7 +287,7 @@ impl Walk<'_> {
     }
 
     /// What overrules the provider's answer: an earlier run's failure, `--replace`, `replace_triggered_by`, bad health.
-    #[allow(clippy::too_many_arguments)] // As above.
+    #[allow(clippy::too_many_arguments)] // All of it is needed; a struct would only be built to be taken apart.
     async fn overrule(
         &mut self,
         block: &ResourceBlock,
@@ -450,7 +452,15 @@ enum Decision {
     Stays(Value),
 }
 
-/// What the provider answered.
+/// How far an instance can be planned without its provider.
+enum Turn<'p> {
+    /// To the end.
+    Decided(Decision),
+    /// Up to this.
+    Ask(Box<Question<'p>>),
+}
+
+/// What the provider wants.
 enum Asked {
     Planned(PlannedChange),
     Deferred(String),

@@ -11,6 +11,7 @@ mod file;
 mod instance;
 mod observe;
 mod orphans;
+mod question;
 mod reopen;
 mod request;
 mod resting;

@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use deployctl_sdk::change::Note;
 use deployctl_sdk::{Action, Address, Diff, Digest, Object, Reason, Value, default_plan};
+use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
 
 use super::instance::ProviderChoice;
+use super::question::{Answer, Question};
 use super::select::Selection;
 use super::steps::Steps;
 use super::{
@@ -48,13 +50,20 @@ pub async fn plan(project: &Project, current: &Current, request: &PlanRequest) -
         walk.destroy();
     } else {
         walk.choose_create_first();
-        for node in &project.graph().order {
-            walk.visit(node).await;
+        for wave in project.graph().waves() {
+            walk.visit(&wave).await;
         }
+        walk.put_in_order();
         walk.orphans();
     }
     walk.finish()
 }
+
+/// How many questions are put to the providers at once, as many as actions by default.
+const ASKED_AT_ONCE: usize = 10;
+
+/// How many questions are gathered before they are asked: they hold whole configurations, so not a whole wide wave.
+const GATHERED: usize = 256;
 
 pub(super) struct Walk<'p> {
     pub(super) project: &'p Project,
@@ -67,8 +76,6 @@ pub(super) struct Walk<'p> {
     pub(super) settings: HashMap<usize, Value>,
     pub(super) create_first: HashSet<usize>,
     pub(super) changes: Vec<ResourceChange>,
-    /// Where in `changes` a resource is.
-    pub(super) changed: HashMap<Address, usize>,
     pub(super) visited: HashSet<Address>,
     pub(super) refreshed: Vec<(Address, Option<Arc<Record>>)>,
     pub(super) observed: HashMap<Address, Option<Object>>,
@@ -95,7 +102,6 @@ impl<'p> Walk<'p> {
             settings: HashMap::new(),
             create_first: HashSet::new(),
             changes: Vec::new(),
-            changed: HashMap::new(),
             visited: HashSet::new(),
             refreshed: Vec::new(),
             observed: HashMap::new(),
@@ -167,24 +173,52 @@ impl<'p> Walk<'p> {
         }
     }
 
-    async fn visit(&mut self, node: &Node) {
-        let config = self.project.config();
-        match node {
-            Node::Local(name) => {
-                let Some(local) = config.locals.get(name) else { return };
-                let value = lang::evaluate(&local.value, &self.values.top());
-                let value = self.or_complain(value).unwrap_or(Value::Unknown);
-                self.values.set_local(name.clone(), value);
+    /// Goes through blocks of which none needs another. What the providers are to be asked about them is gathered, so that
+    /// they are asked side by side: an engine that takes its time with one does not hold up the others.
+    async fn visit(&mut self, wave: &[&Node]) {
+        let mut questions = Vec::new();
+        for node in wave {
+            match node {
+                Node::Local(name) => self.local(name),
+                Node::Output(name) => self.output(name),
+                Node::Provider(index) => match self.evaluate_settings(*index) {
+                    Ok(settings) => {
+                        self.settings.insert(*index, settings);
+                    }
+                    Err(complaints) => self.complaints.extend(complaints),
+                },
+                Node::Resource(index) => self.resource(*index, &mut questions).await,
             }
-            Node::Output(name) => self.output(name),
-            Node::Provider(index) => match self.evaluate_settings(*index) {
-                Ok(settings) => {
-                    self.settings.insert(*index, settings);
-                }
-                Err(complaints) => self.complaints.extend(complaints),
-            },
-            Node::Resource(index) => self.resource(*index).await,
         }
+        self.ask(&mut questions).await;
+    }
+
+    /// Asks what was gathered, and plans with the answers.
+    async fn ask(&mut self, questions: &mut Vec<Question<'p>>) {
+        let (project, connections) = (self.project, &self.current.connections);
+        let asked = std::mem::take(questions);
+        let answers = stream::iter(asked.iter().map(|question| question.ask(project, connections)));
+        let answers: Vec<Answer> = answers.buffered(ASKED_AT_ONCE).collect().await;
+        for (question, answer) in asked.into_iter().zip(answers) {
+            self.answered(question, answer).await;
+        }
+    }
+
+    /// The waves went across the configuration; a plan goes along it.
+    fn put_in_order(&mut self) {
+        let (values, graph) = (&self.values, self.project.graph());
+        let place = |address: &Address| values.block_of(address).map_or(usize::MAX, |block| graph.place(block));
+        self.changes.sort_by_cached_key(|change| place(&change.address));
+        self.notes.sort_by_cached_key(|(address, _)| place(address));
+        self.drift.sort_by_cached_key(|(address, _)| place(address));
+        self.failures.sort_by_cached_key(|(address, _)| place(address));
+    }
+
+    fn local(&mut self, name: &Arc<str>) {
+        let Some(local) = self.project.config().locals.get(name) else { return };
+        let value = lang::evaluate(&local.value, &self.values.top());
+        let value = self.or_complain(value).unwrap_or(Value::Unknown);
+        self.values.set_local(name.clone(), value);
     }
 
     pub(super) fn or_complain<T>(&mut self, result: Result<T, Vec<Diagnostic>>) -> Option<T> {
@@ -228,7 +262,7 @@ impl<'p> Walk<'p> {
         false
     }
 
-    async fn resource(&mut self, index: usize) {
+    async fn resource(&mut self, index: usize, questions: &mut Vec<Question<'p>>) {
         let Some(block) = self.project.config().resources.get(index) else { return };
         let shape = shape_of(block, &self.values);
         let Some(shape) = self.or_complain(shape) else {
@@ -243,7 +277,10 @@ impl<'p> Walk<'p> {
         let address = block.address();
         for key in keys {
             let address = address.with_key(key);
-            self.instance(index, block, address).await;
+            questions.extend(self.instance(index, block, address));
+            if questions.len() >= GATHERED {
+                self.ask(questions).await;
+            }
         }
     }
 
@@ -298,11 +335,6 @@ impl<'p> Walk<'p> {
         let mut change = orphans::removal(address, record, reason);
         let schema = self.project.schemas().resource(&record.type_name).map(|(_, schema)| schema);
         risks::assess(&mut change, schema, record.prevent_destroy);
-        self.push(change);
-    }
-
-    pub(super) fn push(&mut self, change: ResourceChange) {
-        self.changed.insert(change.address.clone(), self.changes.len());
         self.changes.push(change);
     }
 

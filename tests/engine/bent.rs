@@ -46,6 +46,11 @@ pub struct Inner {
     pub reads: usize,
     /// Settings that connections were made with.
     pub settings: Vec<Value>,
+    /// How long the engine takes to plan one resource.
+    pub thinking: Duration,
+    planning: usize,
+    /// The most resources that were planned at one time.
+    pub most_planned: usize,
     running: usize,
     /// The most operations that ran at one time.
     pub most: usize,
@@ -193,6 +198,16 @@ impl Connection for BentConnection {
     }
 
     async fn plan(&self, request: PlanRequest<'_>) -> Result<PlannedChange, ProviderError> {
+        let thinking = {
+            let mut inner = self.script.inner();
+            inner.planning += 1;
+            inner.most_planned = inner.most_planned.max(inner.planning);
+            inner.thinking
+        };
+        if !thinking.is_zero() {
+            tokio::time::sleep(thinking).await;
+        }
+        self.script.inner().planning -= 1;
         self.connection.plan(request).await
     }
 

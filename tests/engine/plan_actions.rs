@@ -1,5 +1,7 @@
 //! What is planned: every action with its reason.
 
+use std::time::Duration;
+
 use deployctl::error::ErrorKind;
 use deployctl::plan::PlanRequest;
 use deployctl_sdk::{ReplaceOrder, Value};
@@ -458,4 +460,20 @@ async fn conditions_hold_or_are_complained_about() {
     context.main(&post(4));
     let error = context.try_plan(&PlanRequest::default()).await.err().unwrap();
     assert!(told(&error).contains("too small"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn engines_that_take_their_time_to_plan_are_asked_side_by_side() {
+    let many = "resource \"sim_object\" \"many\" {\n  count = 8\n  name = \"many-${count.index}\"\n}\n";
+    let rest = format!("{}{}", object("last", "input = sim_object.many[7].id"), object("other", ""));
+    let context = Context::new(&format!("{many}{rest}"));
+    context.script.inner().thinking = Duration::from_secs(10);
+    let started = tokio::time::Instant::now();
+    let plan = context.plan().await;
+    assert_eq!(started.elapsed().as_secs(), 20, "two waves, each as long as one of it");
+    assert_eq!(context.script.inner().most_planned, 9);
+    let order: Vec<String> = plan.changes.iter().map(|change| change.address.to_string()).collect();
+    let of_many = (0..8).map(|number| format!("sim_object.many[{number}]"));
+    let expected: Vec<String> = of_many.chain(["sim_object.last".to_owned(), "sim_object.other".to_owned()]).collect();
+    assert_eq!(order, expected, "in the order of the configuration all the same");
 }

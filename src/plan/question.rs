@@ -1,0 +1,58 @@
+//! What the providers are asked while planning, apart from the walk that gathers the questions: asking needs nothing of the
+//! walk's, so that many can be asked side by side.
+
+use std::sync::Arc;
+
+use deployctl_sdk::{
+    Address, Object, PlanRequest as ProviderRequest, PlannedChange, Prepared, ProviderError, ResourceSchema,
+};
+
+use super::Seen;
+use crate::config::ResourceBlock;
+use crate::project::Project;
+use crate::providers::Connections;
+use crate::state::{ProviderRef, Record};
+
+/// What a provider is to be asked about one instance.
+pub(super) struct Question<'p> {
+    pub(super) index: usize,
+    pub(super) block: &'p ResourceBlock,
+    pub(super) address: Address,
+    pub(super) record: Option<&'p Arc<Record>>,
+    pub(super) schema: &'p ResourceSchema,
+    pub(super) provider: ProviderRef,
+    pub(super) seen: Seen,
+    pub(super) elsewhere: Option<String>,
+    pub(super) prepared: Prepared,
+}
+
+/// What it answered.
+pub(super) type Answer = Result<PlannedChange, ProviderError>;
+
+impl Question<'_> {
+    /// Asks it.
+    pub(super) async fn ask(&self, project: &Project, connections: &Connections) -> Answer {
+        let request = ProviderRequest {
+            schema: self.schema,
+            address: &self.address,
+            recorded: self.recorded(),
+            observed: self.observed(),
+            desired: &self.prepared,
+            files: project.files(),
+        };
+        connections.get(&self.provider).await?.plan(request).await
+    }
+
+    fn recorded(&self) -> Option<&Object> {
+        self.record.and_then(|record| record.object.as_ref())
+    }
+
+    /// What is there as far as is known: what cannot be checked from here is taken to be as recorded.
+    pub(super) fn observed(&self) -> Option<&Object> {
+        match &self.seen {
+            Seen::AsRecorded | Seen::Unreadable { .. } => self.recorded(),
+            Seen::Present(object) => Some(object),
+            Seen::Absent => None,
+        }
+    }
+}
