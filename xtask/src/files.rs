@@ -2,7 +2,9 @@
 // The wrapper of the project's own crate is not linked here: chores are built before anything else is.
 #![allow(clippy::disallowed_methods)]
 
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::Failure;
@@ -20,6 +22,21 @@ pub fn remove_folder(path: &Path) -> Result<(), Failure> {
 /// Writes a file.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     fs::write(path, bytes).map_err(|error| failed("write", path, &error))
+}
+
+/// Writes a file that only its owner may read.
+pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let opened = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(path);
+    opened.and_then(|mut file| file.write_all(bytes)).map_err(|error| failed("write", path, &error))
+}
+
+/// A word that nobody can guess.
+pub fn random() -> Result<String, Failure> {
+    let source = Path::new("/dev/urandom");
+    let mut bytes = [0_u8; 16];
+    let read = fs::File::open(source).and_then(|mut file| file.read_exact(&mut bytes));
+    read.map_err(|error| failed("read", source, &error))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// Reads a file, if it is there and can be read.

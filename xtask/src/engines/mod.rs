@@ -7,10 +7,15 @@ mod ansible;
 mod compose;
 mod docker;
 mod go;
+mod kubernetes;
+mod moto;
 mod packages;
 mod place;
+mod postgres;
 mod programs;
+mod python;
 mod registry;
+mod s3;
 mod server;
 mod surroundings;
 mod terraform;
@@ -49,6 +54,10 @@ const ENGINES: &[&Engine] = &[
     &terraform_docker::ENGINE,
     &tofu::ENGINE,
     &ansible::ENGINE,
+    &postgres::ENGINE,
+    &moto::ENGINE,
+    &s3::ENGINE,
+    &kubernetes::ENGINE,
 ];
 
 /// Those that `cargo xtask test` needs.

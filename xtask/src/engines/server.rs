@@ -93,6 +93,11 @@ pub fn stop(place: &Place, name: &str, patience: Duration) -> Result<(), Failure
     files::remove(&record)
 }
 
+/// Whether a server runs that we started.
+pub fn running(place: &Place, name: &str) -> bool {
+    recorded(&place.record(name)).is_some()
+}
+
 /// The process of a record, if it is still that one: numbers are used again.
 fn recorded(record: &Path) -> Option<u32> {
     let text = files::read(record)?;
