@@ -22,7 +22,8 @@ fn up(place: &Place, surroundings: &mut Surroundings) -> Result<(), Failure> {
         replace: &[
             "github.com/hashicorp/hcl/v2 v2.20.1 => github.com/opentofu/hcl/v2 v2.20.2-0.20251021132045-587d123c2828",
         ],
-        ..Module::default()
+        // Otherwise it takes itself for a version that is not out yet.
+        set: &["github.com/opentofu/opentofu/version.dev=no"],
     }
     .built(place)?;
     let program = folder.join("tofu");
