@@ -29,6 +29,8 @@ impl Providers {
         let _ = supervisor;
         #[cfg(feature = "docker")]
         providers.add(deployctl_provider_docker::provider());
+        #[cfg(feature = "ansible")]
+        providers.add(Arc::new(deployctl_provider_ansible::AnsibleProvider::new()));
         providers
     }
 

@@ -235,7 +235,7 @@ fn after_make(finished: &Finished) -> Option<Record> {
     }
     let status = match (applied.tainted, failed, &prior) {
         (true, ..) => Status::Tainted,
-        (false, true, _) if is_new => Status::Tainted,
+        (false, true, _) if is_new && !applied.resumes => Status::Tainted,
         (false, true, Some(prior)) => prior.status,
         _ => Status::Ready,
     };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use deployctl_sdk::{
     Action, Change, Connection, Desired, ErrorKind, HealthReport, Object, Observed, Operation, Ownership,
     PlanRequest as ProviderRequest, PlannedChange, ProviderError, ReadRequest, Reason, ReplaceOrder, ResourceId,
-    ResourceSchema, Value, default_plan,
+    ResourceSchema, RiskKind, Value, default_plan,
 };
 
 use super::run::Carrier;
@@ -213,7 +213,8 @@ impl Carrier<'_> {
             }
             return Err(outcome);
         }
-        let risky = removes || !planned.risks.is_empty();
+        // That nobody can foresee what a command does is so whenever it is planned, and puts nothing at risk by itself.
+        let risky = removes || planned.risks.iter().any(|risk| risk.kind != RiskKind::Unpredictable);
         if risky && !self.options.approve_deferred {
             let why = Skip::NeedsApproval { action: planned.action.word().to_owned() };
             return Err(Outcome::NotStarted { why });

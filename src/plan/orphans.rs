@@ -1,6 +1,6 @@
 //! What is recorded and not wanted any more.
 
-use deployctl_sdk::{Action, Address, Reason, Value};
+use deployctl_sdk::{Action, Address, Reason, Removal, Value};
 
 use super::ResourceChange;
 use crate::state::Record;
@@ -29,6 +29,16 @@ pub(super) fn removal(address: &Address, record: &Record, reason: Reason) -> Res
         artefact: None,
         position: None,
     }
+}
+
+/// Adds what the provider says of it. What only is to be forgotten needs no deletion, unless an earlier replacement left
+/// something real beside it, or it is protected.
+pub(super) fn describe(change: &mut ResourceChange, removal: Removal, record: &Record) {
+    if removal.forgets && record.deposed.is_empty() && !record.prevent_destroy {
+        change.action = Action::Forget;
+    }
+    change.risks.extend(removal.risks);
+    change.notes.extend(removal.notes);
 }
 
 /// Why a recorded resource is not wanted: its whole resource is gone from the configuration, or only its key.

@@ -333,6 +333,9 @@ impl<'p> Walk<'p> {
             Seen::AsRecorded | Seen::Unreadable { .. } => {}
         }
         let mut change = orphans::removal(address, record, reason);
+        if let (Some(provider), Some(object)) = (self.project.providers().get(&record.provider.name), &record.object) {
+            orphans::describe(&mut change, provider.removal(&record.type_name, object), record);
+        }
         let schema = self.project.schemas().resource(&record.type_name).map(|(_, schema)| schema);
         risks::assess(&mut change, schema, record.prevent_destroy);
         self.changes.push(change);

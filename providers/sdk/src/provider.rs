@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use crate::address::Address;
-use crate::change::PlannedChange;
+use crate::change::{Note, PlannedChange, Risk};
 use crate::default_plan;
 use crate::error::{ErrorKind, ProviderError};
 use crate::files::{CapturedFile, Files};
@@ -46,6 +46,12 @@ pub trait Provider: Send + Sync {
     fn identity(&self, type_name: &str, config: &Value) -> Option<Value> {
         let _ = (type_name, config);
         None
+    }
+
+    /// What removing a recorded object means, for the plan that shows it. Offline.
+    fn removal(&self, type_name: &str, object: &Object) -> Removal {
+        let _ = (type_name, object);
+        Removal::default()
     }
 
     /// Brings a record made under an older version of the type's schema up to the present one.
@@ -204,6 +210,17 @@ pub struct PlanRequest<'r> {
     pub files: &'r dyn Files,
 }
 
+/// What removing an object means, beside what its type's schema says of it.
+#[derive(Debug, Clone, Default)]
+pub struct Removal {
+    /// Whether there is nothing to be done with the real thing: it is forgotten, and no deletion is carried out.
+    pub forgets: bool,
+    /// What a person would want to know.
+    pub risks: Vec<Risk>,
+    /// Remarks.
+    pub notes: Vec<Note>,
+}
+
 /// One operation on one real object.
 #[derive(Debug, Clone)]
 pub struct Change {
@@ -282,6 +299,8 @@ pub struct Applied {
     pub object: Option<Object>,
     /// Whether the object is half made, so that the next run must replace it.
     pub tainted: bool,
+    /// Whether the next run goes on with what a failed creation left, by an update, instead of making it anew.
+    pub resumes: bool,
     /// Objects that were replaced and could not be removed; the next run deletes them.
     pub deposed: Vec<Object>,
     /// What went wrong, if something did.

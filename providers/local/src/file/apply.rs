@@ -115,6 +115,7 @@ pub(crate) fn replace(place: &Place, schema: &ResourceSchema, change: &Change, f
         deposed: deleted.object.into_iter().collect(),
         error: deleted.error,
         tainted: false,
+        ..Applied::default()
     }
 }
 
