@@ -1,0 +1,64 @@
+//! What must not be seen of a configuration, and where it may not stand.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use deployctl_sdk::mask::Mask;
+use deployctl_sdk::{AttrPath, ProviderError, Value};
+
+use crate::config::ARGUMENTS;
+
+/// A mask for everything sensitive in a configuration, as it is and as a template may encode it.
+pub(crate) fn mask(config: &Value) -> Mask {
+    let mut found = Vec::new();
+    collect(config, false, &mut found);
+    let encoded: Vec<String> =
+        found.iter().flat_map(|text| [STANDARD.encode(text), STANDARD.encode(format!("{text}\n"))]).collect();
+    found.extend(encoded);
+    Mask::new(&found)
+}
+
+fn collect(value: &Value, sensitive: bool, found: &mut Vec<String>) {
+    match value {
+        Value::Sensitive(inner) => collect(inner, true, found),
+        Value::List(items) => items.iter().for_each(|item| collect(item, sensitive, found)),
+        Value::Map(members) => members.values().for_each(|member| collect(member, sensitive, found)),
+        // Shorter ones would be found in everything once they are encoded.
+        Value::String(text) if sensitive && text.len() >= 4 => found.push(text.to_string()),
+        Value::Number(number) if sensitive => {
+            let text = number.to_string();
+            if text.len() >= 4 {
+                found.push(text);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Complaints about sensitive values in attributes that stand on a command line.
+pub(crate) fn in_arguments(config: &Value) -> impl Iterator<Item = ProviderError> {
+    let sensitive = |name: &&str| config.get(name).is_some_and(Value::contains_sensitive);
+    let mut names: Vec<&'static str> = ARGUMENTS.iter().copied().filter(sensitive).collect();
+    // A path, or paths; a map is written to a private file.
+    let inventory = config.get("inventory");
+    if inventory.is_some_and(|inventory| inventory.as_map().is_none() && inventory.contains_sensitive()) {
+        names.push("inventory");
+    }
+    names.into_iter().map(|name| {
+        let message = format!("`{name}` is sensitive, and would stand on Ansible's command line for everybody to read");
+        ProviderError::invalid(AttrPath::of(name), message).with_hint("pass it in `extra_vars` instead")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_masked_as_they_are_and_encoded() {
+        let config = Value::map([("extra_vars", Value::map([("p", Value::from("hunter2!").into_sensitive())]))]);
+        let mask = mask(&config);
+        assert_eq!(mask.apply("hunter2!"), "(sensitive value)");
+        assert_eq!(mask.apply(&STANDARD.encode("hunter2!")), "(sensitive value)");
+        assert_eq!(mask.apply(&STANDARD.encode("hunter2!\n")), "(sensitive value)");
+    }
+}

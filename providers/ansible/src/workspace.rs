@@ -1,0 +1,187 @@
+//! The private folders that Ansible is run in.
+//!
+//! Captured files are laid out once for each content, so that `playbook_dir` and what templates make of it stay the same from
+//! plan to apply. Beside them each run has a folder of its own for what may be secret. Whoever is the last to leave removes
+//! all of it, and with it what a run that was killed left behind: a lock says who is still there.
+
+use std::fs::{File, OpenOptions};
+use std::path::{Component, Path, PathBuf};
+
+use deployctl_sdk::{CapturedFile, ErrorKind, Files, Place, ProviderError, ResourceId, capture, fs};
+
+use crate::capture::{digest, normal};
+
+/// How many folders above the configuration's own a captured path may reach.
+const ABOVE: usize = 8;
+
+/// What the folders above are called in the copy.
+const UP: &str = "up";
+
+/// A copy of what was captured, and a private folder beside it. Both are gone when it is dropped.
+pub(crate) struct Workspace {
+    /// What all runs of this environment share.
+    shared: PathBuf,
+    copy: PathBuf,
+    private: PathBuf,
+    lock: File,
+}
+
+impl Workspace {
+    /// Lays out captured files.
+    ///
+    /// # Errors
+    /// When a content is missing or cannot be written.
+    pub(crate) fn of(place: &Place, captured: &[CapturedFile], files: &dyn Files) -> Result<Self, ProviderError> {
+        let mut workspace = Self::enter(place)?;
+        let copy = workspace.shared.join(digest(captured));
+        if !copy.is_dir() {
+            // Another run may lay out the same: whole under another name first, and the first one counts.
+            let new = workspace.shared.join(format!("{}.new", ResourceId::random()));
+            capture::lay_out(files, captured, &new, |path| placed(path))?;
+            if fs::rename(&new, &copy).is_err() {
+                fs::remove_dir_all(&new).map_err(failed)?;
+            }
+        }
+        workspace.copy = copy;
+        Ok(workspace)
+    }
+
+    /// Uses a copy that was kept for the day of its destruction.
+    ///
+    /// # Errors
+    /// When there is none, or a private folder cannot be made.
+    pub(crate) fn of_kept(place: &Place, id: ResourceId) -> Result<Option<Self>, ProviderError> {
+        let copy = kept(place, id);
+        if !copy.is_dir() {
+            return Ok(None);
+        }
+        let mut workspace = Self::enter(place)?;
+        workspace.copy = copy;
+        Ok(Some(workspace))
+    }
+
+    fn enter(place: &Place) -> Result<Self, ProviderError> {
+        let shared = base(place).join("runs");
+        fs::create_private_dir_all(&shared).map_err(failed)?;
+        let lock = lock(&base(place))?;
+        lock.lock_shared().map_err(|error| refused(&error.to_string()))?;
+        let private = shared.join(format!("{}.private", ResourceId::random()));
+        fs::create_private_dir_all(&private).map_err(failed)?;
+        Ok(Self { copy: shared.clone(), shared, private, lock })
+    }
+
+    /// Where a path of the configuration lies in the copy; where it is, when it is not in the copy.
+    pub(crate) fn at(&self, path: &str, root: &Path) -> PathBuf {
+        let inside = placed(path).map(|placed| self.copy.join(placed)).filter(|path| path.exists());
+        inside.unwrap_or_else(|| root.join(path))
+    }
+
+    /// Writes a private file, and answers where it is.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> Result<PathBuf, ProviderError> {
+        let path = self.private.join(name);
+        if let Some(folder) = path.parent() {
+            fs::create_private_dir_all(folder).map_err(failed)?;
+        }
+        // A second run in the same workspace writes it again.
+        fs::remove_file(&path).map_err(failed)?;
+        fs::write_unsynced(&path, bytes, 0o600).map_err(failed)?;
+        Ok(path)
+    }
+
+    /// A text of Ansible's with our paths as the configuration has them.
+    pub(crate) fn in_the_words_of_the_checkout(&self, text: &str) -> String {
+        let root = (0..ABOVE).fold(self.copy.clone(), |path, _| path.join(UP));
+        let text = text.replace(&format!("{}/", root.display()), "");
+        let text = text.replace(&format!("{}/", self.copy.join("absolute").display()), "/");
+        text.replace(&format!("{}/", self.private.display()), "")
+    }
+}
+
+impl Drop for Workspace {
+    fn drop(&mut self) {
+        // Best effort: what stays is removed by the next run that is the last to leave.
+        let _ = fs::remove_dir_all(&self.private);
+        let _ = self.lock.unlock();
+        if matches!(self.lock.try_lock(), Ok(())) {
+            for left in fs::read_dir(&self.shared).unwrap_or_default() {
+                let _ = fs::remove_dir_all(&left);
+            }
+        }
+    }
+}
+
+/// Keeps a copy of what was captured for the playbook that undoes it.
+///
+/// # Errors
+/// When it cannot be written.
+pub(crate) fn keep(
+    place: &Place,
+    id: ResourceId,
+    captured: &[CapturedFile],
+    files: &dyn Files,
+) -> Result<(), ProviderError> {
+    let (kept, new) = (kept(place, id), kept(place, ResourceId::random()));
+    capture::lay_out(files, captured, &new, |path| placed(path))?;
+    fs::remove_dir_all(&kept).map_err(failed)?;
+    fs::rename(&new, &kept).map_err(failed)
+}
+
+/// Removes the kept copy.
+///
+/// # Errors
+/// When it cannot be removed.
+pub(crate) fn let_go(place: &Place, id: ResourceId) -> Result<(), ProviderError> {
+    fs::remove_dir_all(&kept(place, id)).map_err(failed)
+}
+
+fn base(place: &Place) -> PathBuf {
+    place.data.join("ansible")
+}
+
+fn kept(place: &Place, id: ResourceId) -> PathBuf {
+    base(place).join("kept").join(id.to_string())
+}
+
+fn lock(folder: &Path) -> Result<File, ProviderError> {
+    let path = folder.join("lock");
+    let opened = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+    opened.map_err(|error| refused(&format!("cannot open {}: {error}", path.display())))
+}
+
+/// Where a captured path goes in a copy, so that paths relative to each other stay so.
+fn placed(path: &str) -> Option<PathBuf> {
+    let path = normal(Path::new(path));
+    if path.is_absolute() {
+        let below = path.components().filter(|part| matches!(part, Component::Normal(_)));
+        return Some(Path::new("absolute").join(below.collect::<PathBuf>()));
+    }
+    let above = path.components().take_while(|part| matches!(part, Component::ParentDir)).count();
+    let depth = ABOVE.checked_sub(above)?;
+    let below: PathBuf = path.components().skip(above).collect();
+    Some((0..depth).map(|_| UP).collect::<PathBuf>().join(below))
+}
+
+fn failed(error: fs::FsError) -> ProviderError {
+    refused(&error.to_string())
+}
+
+fn refused(message: &str) -> ProviderError {
+    ProviderError::new(ErrorKind::Refused, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_stay_where_they_are_to_each_other() {
+        let up = |count: usize| (0..count).map(|_| UP).collect::<PathBuf>();
+        assert_eq!(placed("./site.yml"), Some(up(ABOVE).join("site.yml")));
+        assert_eq!(placed("../roles/x"), Some(up(ABOVE - 1).join("roles/x")));
+        assert_eq!(placed("/etc/hosts"), Some(PathBuf::from("absolute/etc/hosts")));
+        assert_eq!(placed(&"../".repeat(ABOVE + 1)), None);
+    }
+}
