@@ -17,6 +17,7 @@ mod python;
 mod registry;
 mod s3;
 mod server;
+mod ssh;
 mod surroundings;
 mod terraform;
 mod terraform_docker;
@@ -54,6 +55,7 @@ const ENGINES: &[&Engine] = &[
     &terraform_docker::ENGINE,
     &tofu::ENGINE,
     &ansible::ENGINE,
+    &ssh::ENGINE,
     &postgres::ENGINE,
     &moto::ENGINE,
     &s3::ENGINE,
@@ -61,7 +63,7 @@ const ENGINES: &[&Engine] = &[
 ];
 
 /// Those that `cargo xtask test` needs.
-pub const TESTED: &[&str] = &["docker", "compose", "registry", "terraform", "tofu", "ansible"];
+pub const TESTED: &[&str] = &["docker", "compose", "registry", "terraform", "tofu", "ansible", "ssh"];
 
 /// What `cargo xtask engines` takes.
 #[derive(Args)]
