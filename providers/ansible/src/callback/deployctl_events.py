@@ -46,6 +46,12 @@ HARMLESS = {
     "set_stats", "setup", "slurp", "stat", "wait_for", "wait_for_connection",
 }
 
+# What always has a check mode, so that being left out in one is the doing of a condition.
+FORESEEN = HARMLESS | {
+    "apt", "blockinfile", "copy", "cron", "dnf", "file", "group", "lineinfile", "package", "replace", "service",
+    "systemd", "systemd_service", "template", "user", "yum",
+}
+
 VAULT = re.compile(rb"\$ANSIBLE_VAULT;[^\n]*(?:\r?\n[ \t]*[0-9a-f]+[ \t]*)+")
 
 
@@ -237,7 +243,8 @@ class CallbackModule(CallbackBase):
         if not self.check or status in ("failed", "unreachable"):
             return None
         if status == "skipped":
-            if self._was_conditional(data):
+            # Of a result that `no_log` hides, nothing says why it was left out.
+            if self._was_conditional(data) or ("censored" in data and action in FORESEEN):
                 return None
             return action if action in COMMANDS else "%s, which has no check mode" % action
         if getattr(task, "check_mode", None) is False and action not in HARMLESS:

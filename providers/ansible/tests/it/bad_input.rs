@@ -79,7 +79,7 @@ async fn an_inventory_without_a_host_for_the_playbook_is_an_error() {
         (error.message.as_str(), at(&error)),
         ("no host of the inventory is left to run the playbook on", "limit")
     );
-    bench.write("hosts.yml", "{{{");
+    bench.write("hosts.yml", "[unclosed\n");
     let error = error_of(&bench, &[("inventory", "hosts.yml".into())]).await;
     assert_eq!((error.kind, at(&error)), (ErrorKind::Invalid, "inventory"), "{error:?}");
 }
