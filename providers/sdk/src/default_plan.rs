@@ -105,7 +105,8 @@ fn planned_with(schema: &ResourceSchema, config: &Value, otherwise: impl Fn(&Att
 fn mark_forced(schema: &ResourceSchema, diffs: &mut [Diff]) -> Vec<AttrPath> {
     let mut forced = Vec::new();
     for diff in diffs {
-        if forces(&schema.attributes, &diff.path) {
+        let unset = diff.after.as_ref().is_none_or(Value::is_null);
+        if forces(&schema.attributes, &diff.path, unset) {
             diff.forces_replacement = true;
             forced.push(diff.path.clone());
         }
@@ -113,12 +114,12 @@ fn mark_forced(schema: &ResourceSchema, diffs: &mut [Diff]) -> Vec<AttrPath> {
     forced
 }
 
-fn forces(attributes: &[Attribute], path: &AttrPath) -> bool {
+fn forces(attributes: &[Attribute], path: &AttrPath, unset: bool) -> bool {
     let mut attributes = attributes;
     for step in &path.0 {
         let crate::value::PathStep::Key(key) = step else { continue };
         let Some(attribute) = attributes.iter().find(|attribute| *attribute.name == **key) else { return false };
-        if attribute.forces_replacement {
+        if attribute.forces_replacement || (unset && attribute.unset_replaces) {
             return true;
         }
         match &attribute.kind {

@@ -16,6 +16,7 @@ pub mod diff;
 pub mod error;
 pub mod files;
 pub mod fs;
+pub mod listeners;
 pub mod mask;
 pub mod object;
 pub mod ownership;

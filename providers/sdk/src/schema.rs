@@ -108,6 +108,10 @@ pub struct Attribute {
     pub sensitive: bool,
     /// Whether changing it takes a new object.
     pub forces_replacement: bool,
+    /// Whether taking it away takes a new object, though changing it does not: the engine can set it anew where the object
+    /// stands, and has no way back to having none.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unset_replaces: bool,
     /// A sentence or two for the reference documentation, with the unit where there is one.
     pub doc: String,
 }
@@ -149,6 +153,7 @@ impl Attribute {
             default: None,
             sensitive: false,
             forces_replacement: false,
+            unset_replaces: false,
             doc: doc.to_owned(),
         }
     }
@@ -184,6 +189,13 @@ impl Attribute {
     #[must_use]
     pub fn replaces(mut self) -> Self {
         self.forces_replacement = true;
+        self
+    }
+
+    /// Changing it is done in place, and taking it away takes a new object.
+    #[must_use]
+    pub fn replaces_when_unset(mut self) -> Self {
+        self.unset_replaces = true;
         self
     }
 

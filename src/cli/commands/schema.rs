@@ -133,6 +133,8 @@ fn about(attribute: &Attribute) -> String {
     }
     if attribute.forces_replacement {
         parts.push("forces replacement".to_owned());
+    } else if attribute.unset_replaces {
+        parts.push("taking it away forces replacement".to_owned());
     }
     parts.join(", ")
 }

@@ -76,6 +76,8 @@ fn table(attributes: &[&Attribute]) -> String {
         let mut doc = cell(&attribute.doc);
         if attribute.forces_replacement {
             doc += " *Changing it makes a new one.*";
+        } else if attribute.unset_replaces {
+            doc += " *Taking it away makes a new one.*";
         }
         if attribute.sensitive {
             doc += " *Never shown.*";

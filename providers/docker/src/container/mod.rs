@@ -1,83 +1,42 @@
-//! `docker_container`: one container of an engine.
+//! `docker_container`: one container, or several alike.
+//!
+//! A container is made once and never changed but for little: its name, what it may use of the machine, the networks it
+//! is attached to, and whether it runs. Everything else takes a new one. The engine fills in what a configuration leaves
+//! out, from the image or by itself; so what a record holds is what was configured, and what is really there is compared
+//! with it only where something was configured.
 
+mod apply;
+mod conflict;
+mod create;
+mod create_request;
+mod delete;
+mod describe;
+mod find;
+mod handover;
+mod health;
+mod import;
+mod inspected;
+mod logs;
+mod mask;
+mod names;
+mod observe;
+mod plan;
+mod prepare;
+mod reconcile;
+mod record;
 mod schema;
+mod spec;
+mod theme;
+mod units;
+mod update;
+mod values;
 
-use deployctl_sdk::{
-    Applied, Change, Desired, ErrorKind, Files, Found, HealthReport, LogRequest, Lost, Object, Observed, Ownership,
-    PlanRequest, PlannedChange, Prepared, ProviderError, ReadRequest, Run, Value,
-};
-
-use crate::provider::Site;
+pub(crate) use apply::apply;
+pub(crate) use find::{find, find_all};
+pub(crate) use health::health;
+pub(crate) use import::import;
+pub(crate) use logs::logs;
+pub(crate) use observe::read;
+pub(crate) use plan::plan;
+pub(crate) use prepare::{identity, prepare};
 pub(crate) use schema::{TYPE, schema};
-
-/// Checks one configuration, and captures the files that it names.
-///
-/// # Errors
-/// Everything that is wrong with it.
-pub(crate) fn prepare(desired: &Desired, _files: &dyn Files) -> Result<Prepared, Vec<ProviderError>> {
-    Ok(Prepared { config: desired.config.clone(), captured: Vec::new() })
-}
-
-/// What finds it again besides its mark.
-pub(crate) fn identity(_config: &Value) -> Option<Value> {
-    None
-}
-
-/// Compares recorded containers with the real ones.
-pub(crate) async fn read(_site: &Site, batch: &[ReadRequest<'_>]) -> Vec<Observed> {
-    batch.iter().map(|_| Observed::Unreadable { reason: unready().message }).collect()
-}
-
-/// What to do with one container.
-///
-/// # Errors
-/// When the engine does not answer.
-pub(crate) async fn plan(_site: &Site, _request: &PlanRequest<'_>) -> Result<PlannedChange, ProviderError> {
-    Err(unready())
-}
-
-/// Does one operation on one container.
-pub(crate) async fn apply(_site: &Site, change: &Change, _run: &Run) -> Applied {
-    Applied::failed(change.prior.clone(), unready())
-}
-
-/// Looks for what interrupted runs may have left.
-///
-/// # Errors
-/// When the engine does not answer.
-pub(crate) async fn find(_site: &Site, _lost: &[&Lost]) -> Result<Vec<Found>, ProviderError> {
-    Err(unready())
-}
-
-/// All containers that bear this lineage's mark.
-///
-/// # Errors
-/// When the engine does not answer.
-pub(crate) async fn find_all(_site: &Site) -> Result<Vec<(Ownership, Object)>, ProviderError> {
-    Ok(Vec::new())
-}
-
-/// Describes an existing container so that it can be managed.
-///
-/// # Errors
-/// When there is none, or it belongs to another state.
-pub(crate) async fn import(_site: &Site, _id: &str, _mark: &Ownership) -> Result<Object, ProviderError> {
-    Err(unready())
-}
-
-/// Whether the engine's health check passes.
-pub(crate) async fn health(_site: &Site, _object: &Object) -> HealthReport {
-    HealthReport::Unknown
-}
-
-/// Sends log lines.
-///
-/// # Errors
-/// When there are none to be had.
-pub(crate) async fn logs(_site: &Site, _request: LogRequest<'_>) -> Result<(), ProviderError> {
-    Err(unready())
-}
-
-fn unready() -> ProviderError {
-    ProviderError::new(ErrorKind::Refused, "this version of the docker provider does not manage containers yet")
-}

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
+use deployctl_sdk::listeners::{self, Listener};
 use deployctl_sdk::{AttrPath, ErrorKind, ProviderError};
 
 use super::config::Port;
@@ -33,7 +34,7 @@ impl Ports {
             return Ok(Given { ports: Vec::new(), from: self });
         }
         let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
-        let listeners = listening();
+        let listeners = listeners::all();
         let reserved = reserved(data);
         let mut result: Vec<GivenPort> = Vec::new();
         for (index, port) in wanted.iter().enumerate() {
@@ -102,85 +103,10 @@ fn none_free(port: &Port, index: usize, replica: usize, listeners: &[Listener]) 
 
 /// Who holds a port, in words.
 fn conflict(number: u16, listeners: &[Listener]) -> String {
-    let Some(listener) = listeners.iter().find(|listener| listener.port == number) else {
-        return format!("port {number} belongs to another resource");
-    };
-    match holder(listener) {
-        Some((pid, name)) => format!("port {number} is held by pid {pid} ({name})"),
-        None => format!("port {number} is held by a process of another user"),
-    }
+    listeners::holder(number, listeners).unwrap_or_else(|| format!("port {number} belongs to another resource"))
 }
 
 /// Who holds the port, if somebody does: for remarks in a plan.
 pub(crate) fn held(number: u16) -> Option<String> {
-    let listeners = listening();
-    listeners.iter().any(|listener| listener.port == number).then(|| conflict(number, &listeners))
-}
-
-/// A socket that waits for connections.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Listener {
-    port: u16,
-    inode: String,
-}
-
-/// All sockets of this machine that wait for connections.
-#[cfg(target_os = "linux")]
-fn listening() -> Vec<Listener> {
-    let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
-    let texts = tables.iter().filter_map(|path| deployctl_sdk::fs::read_to_string(path.as_ref()).ok());
-    texts.flat_map(|text| text.lines().skip(1).filter_map(parse_line).collect::<Vec<_>>()).collect()
-}
-
-/// Not to be listed here; whether a port is free shows when the service takes it.
-#[cfg(not(target_os = "linux"))]
-fn listening() -> Vec<Listener> {
-    Vec::new()
-}
-
-/// A line of `/proc/net/tcp`, if it is of a socket that waits for connections.
-#[cfg_attr(not(target_os = "linux"), allow(dead_code))]
-fn parse_line(line: &str) -> Option<Listener> {
-    const LISTEN: &str = "0A";
-    let mut fields = line.split_ascii_whitespace();
-    let (_, port) = fields.nth(1)?.rsplit_once(':')?;
-    let port = u16::from_str_radix(port, 16).ok()?;
-    if fields.nth(1)? != LISTEN {
-        return None;
-    }
-    Some(Listener { port, inode: fields.nth(5)?.to_owned() })
-}
-
-/// The process that has the socket open.
-fn holder(listener: &Listener) -> Option<(u32, String)> {
-    let wanted = format!("socket:[{}]", listener.inode);
-    let has_it = |pid: &u32| {
-        let open = deployctl_sdk::fs::read_dir(format!("/proc/{pid}/fd").as_ref()).unwrap_or_default();
-        open.iter().any(|file| file.read_link().is_ok_and(|target| target.as_os_str() == wanted.as_str()))
-    };
-    let pid = super::identity::all_pids().into_iter().find(has_it)?;
-    let name = deployctl_sdk::fs::read_to_string(format!("/proc/{pid}/comm").as_ref()).unwrap_or_default();
-    Some((pid, name.trim().to_owned()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_listening_socket_is_told_from_a_connection() {
-        let line = "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 31337 1";
-        assert_eq!(parse_line(line), Some(Listener { port: 8080, inode: "31337".to_owned() }));
-        assert_eq!(parse_line(&line.replace(" 0A ", " 01 ")), None);
-        assert_eq!(parse_line("nonsense"), None);
-    }
-
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn the_holder_of_a_port_is_named() {
-        let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = socket.local_addr().unwrap().port();
-        let text = held(port).unwrap();
-        assert!(text.starts_with(&format!("port {port} is held by pid {} (", std::process::id())), "{text}");
-    }
+    listeners::holder(number, &listeners::all())
 }

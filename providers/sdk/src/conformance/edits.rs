@@ -142,7 +142,8 @@ fn predict(attributes: &[Attribute], before: &Value, after: &Value) -> Expected 
         if attribute.computed && after.get(&attribute.name).is_none() {
             continue;
         }
-        if attribute.forces_replacement || inner_forces(attribute, &diff.path.0) {
+        let unset = after.get(&attribute.name).is_none() && attribute.unset_replaces;
+        if attribute.forces_replacement || unset || inner_forces(attribute, &diff.path.0) {
             return Expected::Replace;
         }
         expected = Expected::Update;
