@@ -1,13 +1,13 @@
 //! What the engine's refusals mean for the one who wrote the configuration: a name or a port that somebody else has, an
 //! image or a network that is not there.
 
-use deployctl_docker_client::EngineError;
+use deployctl_docker_client::{Address, EngineError};
 use deployctl_sdk::{AttrPath, ErrorKind, Ownership, ProviderError, Value, listeners};
 
 use super::inspected::{self, Inspected};
+use super::observe;
 use super::theme::ports;
 use super::values::blocks;
-use super::observe;
 use crate::attributes::text;
 use crate::mark;
 use crate::provider::Site;
@@ -64,7 +64,8 @@ pub(crate) async fn of_start(site: &Site, error: EngineError, name: &str, config
         if let Some((at, port)) = at.and_then(|at| Some((at, ports::fixed(all.get(at)?)?))) {
             let holder = holder(site, port).await;
             let message = holder.unwrap_or_else(|| format!("port {port} is in use"));
-            let error = ProviderError::new(ErrorKind::NotOurs, message).with_hint("stop what holds it, or choose another port");
+            let error =
+                ProviderError::new(ErrorKind::NotOurs, message).with_hint("stop what holds it, or choose another port");
             return ProviderError { attribute: Some(AttrPath::of("port").index(at).key("external")), ..error };
         }
     }
@@ -88,7 +89,7 @@ async fn holder(site: &Site, port: u16) -> Option<String> {
             None => format!("port {port} is held by container {name}, which deployctl did not make"),
         });
     }
-    if !site.engine.endpoint().is_local() {
+    if !matches!(site.engine.endpoint().address, Address::Unix(_)) {
         return None;
     }
     listeners::holder(port, &listeners::all())

@@ -53,7 +53,8 @@ pub(crate) fn request(
     let mut endpoints = network::endpoints(config, shared);
     let later = if minor >= MANY_NETWORKS || endpoints.len() < 2 { Vec::new() } else { endpoints.split_off(1) };
     if !endpoints.is_empty() {
-        draft.body.networking_config = Some(NetworkingConfig { endpoints_config: Some(endpoints.into_iter().collect()) });
+        draft.body.networking_config =
+            Some(NetworkingConfig { endpoints_config: Some(endpoints.into_iter().collect()) });
     }
     draft.body.host_config = Some(draft.host);
     Request { body: draft.body, later }

@@ -6,7 +6,8 @@ use deployctl_sdk::{Map, Object, ResourceSchema, Value, default_plan};
 use super::inspected::{self, Inspected};
 use super::record::{self, Container};
 use super::theme::{
-    Described, Facts, devices, healthcheck, limits, logging, namespaces, network, ports, process, restart, security, storage,
+    Described, Facts, devices, healthcheck, limits, logging, namespaces, network, ports, process, restart, security,
+    storage,
 };
 use crate::attributes::{described, text, with};
 use crate::mark;
@@ -46,10 +47,8 @@ pub(crate) fn shared_name(config: &Value, base: &str) -> Option<String> {
 }
 
 fn listed(all: &[Inspected]) -> Vec<Container> {
-    let container = |one: &Inspected| Container {
-        id: inspected::id(one).to_owned(),
-        name: inspected::name(one).to_owned(),
-    };
+    let container =
+        |one: &Inspected| Container { id: inspected::id(one).to_owned(), name: inspected::name(one).to_owned() };
     all.iter().map(container).collect()
 }
 
@@ -61,7 +60,16 @@ pub(crate) fn made(schema: &ResourceSchema, config: &Value, base: &str, all: &[I
     let attributes = with(&default_plan::planned_new(schema, config), computed);
     let shared = shared_name(config, base);
     let seen = all.first().map(|first| changing(first, shared.as_deref())).unwrap_or_default();
-    Object { private: record::private(&listed(all), seen), ..Object::new(attributes) }
+    let private = with(&record::private(&listed(all), seen), vec![("unnamed_volumes", unnamed_volumes(all))]);
+    Object { private, ..Object::new(attributes) }
+}
+
+/// The places of volumes that go with their containers.
+fn unnamed_volumes(all: &[Inspected]) -> Value {
+    let mut places: Vec<String> = all.iter().flat_map(storage::unnamed).collect();
+    places.sort();
+    places.dedup();
+    Value::list(places.into_iter().map(Value::from))
 }
 
 /// What is there now of a recorded resource: as recorded, but for what may have changed.
@@ -76,7 +84,8 @@ pub(crate) fn compared(recorded: &Object, all: &[Inspected]) -> Object {
     let names = super::names::all(&base, before);
     let known = record::containers(recorded);
     let position = |one: &Inspected| known.iter().position(|container| container.id == inspected::id(one));
-    let renamed = |one: &&Inspected| position(one).and_then(|at| names.get(at)).is_some_and(|name| name != inspected::name(one));
+    let renamed =
+        |one: &&Inspected| position(one).and_then(|at| names.get(at)).is_some_and(|name| name != inspected::name(one));
     if let Some(one) = all.iter().find(renamed) {
         members.push(("name", Value::from(inspected::name(one))));
     }
@@ -86,7 +95,8 @@ pub(crate) fn compared(recorded: &Object, all: &[Inspected]) -> Object {
         // What was never asked for is left to the engine.
         let Some(wanted) = before.get(name) else { continue };
         let values = each.iter().map(|one| one.get(name).cloned().unwrap_or_default());
-        let mut values = values.map(|value| if name == "network" { in_order_of(&value, wanted, "name") } else { value });
+        let mut values =
+            values.map(|value| if name == "network" { in_order_of(&value, wanted, "name") } else { value });
         let drifted = |value: &Value| {
             let as_seen = record::seen(recorded, name).is_some_and(|seen| {
                 let seen = if name == "network" { in_order_of(seen, wanted, "name") } else { seen.clone() };
@@ -162,6 +172,7 @@ pub(crate) fn found(schema: &ResourceSchema, all: &[Inspected], image: &ImageCon
         ("spec", Value::from(spec)),
         ("made_for", Value::from(id)),
         ("found", Value::Bool(true)),
+        ("unnamed_volumes", unnamed_volumes(all)),
     ];
     let private = with(&record::private(&listed(all), changing(first, shared)), notes);
     Object { private, ..Object::new(described(schema, members)) }

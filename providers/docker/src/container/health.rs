@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use bollard::models::HealthStatusEnum;
-use deployctl_sdk::{ErrorKind, HealthReport, Object, ProviderError};
+use deployctl_sdk::{ErrorKind, HealthReport, Mask, Object, ProviderError};
 use tokio_util::sync::CancellationToken;
 
 use super::inspected::{self, Inspected};
-use super::mask::Mask;
 use super::{logs, observe, record};
 use crate::attributes::truth;
 use crate::provider::Site;
@@ -33,8 +32,8 @@ pub(crate) async fn health(site: &Site, object: &Object) -> HealthReport {
     let mut starting = None;
     for one in &all {
         match report(one, must_run) {
-            HealthReport::Unhealthy { detail } => return HealthReport::Unhealthy { detail: mask.text(&detail) },
-            HealthReport::Starting { detail } => starting = Some(mask.text(&detail)),
+            HealthReport::Unhealthy { detail } => return HealthReport::Unhealthy { detail: mask.apply(&detail) },
+            HealthReport::Starting { detail } => starting = Some(mask.apply(&detail)),
             HealthReport::Healthy | HealthReport::Unknown => {}
         }
     }
@@ -48,7 +47,9 @@ fn report(one: &Inspected, must_run: bool) -> HealthReport {
     match inspected::status(one).as_str() {
         "running" => {}
         "exited" if !must_run && code == 0 => return HealthReport::Healthy,
-        "exited" | "dead" => return HealthReport::Unhealthy { detail: format!("{name} ended with code {code}{}", memory(one)) },
+        "exited" | "dead" => {
+            return HealthReport::Unhealthy { detail: format!("{name} ended with code {code}{}", memory(one)) };
+        }
         "restarting" => {
             let times = one.restart_count.unwrap_or_default();
             let detail = format!("{name} ended with code {code} and is started again, the {times}. time");
@@ -62,7 +63,9 @@ fn report(one: &Inspected, must_run: bool) -> HealthReport {
         Some(HealthStatusEnum::UNHEALTHY) => {
             HealthReport::Unhealthy { detail: format!("the health check of {name} fails{}", last_check(one)) }
         }
-        Some(_) => HealthReport::Starting { detail: format!("the health check of {name} has not passed yet{}", last_check(one)) },
+        Some(_) => HealthReport::Starting {
+            detail: format!("the health check of {name} has not passed yet{}", last_check(one)),
+        },
     }
 }
 
@@ -86,12 +89,15 @@ fn last_check(one: &Inspected) -> String {
 pub(crate) async fn wait(site: &Site, id: &str, cancel: &CancellationToken) -> Result<Inspected, ProviderError> {
     let started = tokio::time::Instant::now();
     loop {
-        let seen = inspected::inspect(site, id).await.map_err(|error| error.doing("cannot look at the new container"))?;
+        let seen =
+            inspected::inspect(site, id).await.map_err(|error| error.doing("cannot look at the new container"))?;
         let Some(seen) = seen else {
             return Err(ProviderError::new(ErrorKind::Refused, "the new container is gone"));
         };
         match report(&seen, true) {
-            HealthReport::Healthy if inspected::health(&seen).is_some() || started.elapsed() >= PROBATION => return Ok(seen),
+            HealthReport::Healthy if inspected::health(&seen).is_some() || started.elapsed() >= PROBATION => {
+                return Ok(seen);
+            }
             HealthReport::Unhealthy { detail } => return Err(failed(site, &seen, detail).await),
             _ => {}
         }

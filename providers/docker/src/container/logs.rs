@@ -2,10 +2,9 @@
 
 use bollard::container::LogOutput;
 use bollard::query_parameters::LogsOptionsBuilder;
-use deployctl_sdk::{LogLine, LogRequest, Object, ProviderError};
+use deployctl_sdk::{LogLine, LogRequest, Mask, Object, ProviderError};
 use futures_util::{StreamExt as _, future::join_all};
 
-use super::mask::Mask;
 use super::record::{self, Container};
 use crate::provider::Site;
 
@@ -23,7 +22,7 @@ pub(crate) async fn logs(site: &Site, request: LogRequest<'_>) -> Result<(), Pro
     let each = containers.iter().map(|container| {
         let send = |stream: &str, text: String| {
             let source = if several { container.name.clone() } else { stream.to_owned() };
-            (request.sink)(LogLine { source, text: mask.text(&text) });
+            (request.sink)(LogLine { source, text: mask.apply(&text) });
         };
         one(site, container, request.tail, request.follow, send)
     });

@@ -11,13 +11,13 @@ mod create;
 mod create_request;
 mod delete;
 mod describe;
+#[cfg(test)]
+mod fields;
 mod find;
 mod handover;
 mod health;
-mod import;
 mod inspected;
 mod logs;
-mod mask;
 mod names;
 mod observe;
 mod plan;
@@ -32,9 +32,8 @@ mod update;
 mod values;
 
 pub(crate) use apply::apply;
-pub(crate) use find::{find, find_all};
+pub(crate) use find::{find, find_all, import};
 pub(crate) use health::health;
-pub(crate) use import::import;
 pub(crate) use logs::logs;
 pub(crate) use observe::read;
 pub(crate) use plan::plan;

@@ -109,8 +109,10 @@ impl Settling {
             };
             self.settle(name, settle, "an amount of memory", hint);
         }
-        for (block, name, what) in
-            healthcheck::TIMES.iter().map(|name| ("healthcheck", *name, "a length of time")).chain([("mount", "size", "an amount of memory")])
+        for (block, name, what) in healthcheck::TIMES
+            .iter()
+            .map(|name| ("healthcheck", *name, "a length of time"))
+            .chain([("mount", "size", "an amount of memory")])
         {
             self.settle_in(block, name, what);
         }
@@ -155,9 +157,19 @@ impl Settling {
 
     fn settle_words(&mut self) {
         let hint = "it is `no`, `always`, `unless-stopped`, `on-failure` or `on-failure:N`";
-        self.settle("restart", |text| restart::parse(text).map(|policy| restart::show(Some(&policy))), "a restart policy", hint);
+        self.settle(
+            "restart",
+            |text| restart::parse(text).map(|policy| restart::show(Some(&policy))),
+            "a restart policy",
+            hint,
+        );
         let hint = "it is `all`, a number, or `device=ID,ID`";
-        self.settle("gpus", |text| theme::devices::parse_gpus(text).map(|_| text.to_owned()), "a choice of processors", hint);
+        self.settle(
+            "gpus",
+            |text| theme::devices::parse_gpus(text).map(|_| text.to_owned()),
+            "a choice of processors",
+            hint,
+        );
         for name in ["cap_add", "cap_drop"] {
             let Some(Value::List(items)) = self.config.get(name) else { continue };
             let settled = items.iter().map(|item| match item.as_str() {
@@ -213,7 +225,11 @@ impl Settling {
             if matches!(name.as_str(), "host" | "none") {
                 self.complain(path, format!("{name} is no network to be attached to"), "say `network_mode` instead");
             } else if seen.contains(&name) {
-                self.complain(path, format!("it is attached to {name} twice"), "put all aliases into one `network` block");
+                self.complain(
+                    path,
+                    format!("it is attached to {name} twice"),
+                    "put all aliases into one `network` block",
+                );
             }
             seen.push(name);
         }
@@ -235,7 +251,11 @@ impl Settling {
             }
             if let Some(range) = text(block, "range") {
                 if ports::parse_range(&range).is_none() {
-                    self.complain(path.key("range"), format!("{range:?} is not a range of ports"), "write it like `8000-8100`");
+                    self.complain(
+                        path.key("range"),
+                        format!("{range:?} is not a range of ports"),
+                        "write it like `8000-8100`",
+                    );
                 }
                 if block.get("external").is_some_and(|value| !value.is_unknown()) {
                     self.complain(path.key("range"), "both `external` and `range` are given", "leave one of them out");
@@ -244,7 +264,11 @@ impl Settling {
             if let Some(protocol) = text(block, "protocol")
                 && !matches!(protocol.as_str(), "tcp" | "udp" | "sctp")
             {
-                self.complain(path.key("protocol"), format!("{protocol:?} is not a protocol"), "it is `tcp`, `udp` or `sctp`");
+                self.complain(
+                    path.key("protocol"),
+                    format!("{protocol:?} is not a protocol"),
+                    "it is `tcp`, `udp` or `sctp`",
+                );
             }
         }
     }

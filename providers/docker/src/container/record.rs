@@ -17,7 +17,8 @@ pub(crate) struct Container {
 /// The containers of a record, in the order of the replicas.
 pub(crate) fn containers(object: &Object) -> Vec<Container> {
     let items = object.private.get("containers").and_then(Value::as_list).unwrap_or_default();
-    let container = |item: &Value| Some(Container { id: text(item, "id")?, name: text(item, "name").unwrap_or_default() });
+    let container =
+        |item: &Value| Some(Container { id: text(item, "id")?, name: text(item, "name").unwrap_or_default() });
     items.iter().filter_map(container).collect()
 }
 

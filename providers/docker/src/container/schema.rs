@@ -3,8 +3,8 @@
 use deployctl_sdk::{Attribute, ResourceSchema, Type};
 
 use super::theme::{
-    devices, healthcheck, limits, list_of_texts, logging, namespaces, network, ports, process, restart, security, storage,
-    upload,
+    devices, healthcheck, limits, list_of_texts, logging, namespaces, network, ports, process, restart, security,
+    storage, upload,
 };
 
 /// The type's name.
@@ -14,8 +14,7 @@ pub(crate) const TYPE: &str = "docker_container";
 pub(crate) const SETTLED: &[&str] = &["status", "upload_digests"];
 
 /// Computed attributes that the engine changes in the course of its work, so that it is no drift.
-pub(crate) const QUIET: &[&str] =
-    &["id", "ids", "names", "image_id", "exit_code", "ip", "addresses", "ports"];
+pub(crate) const QUIET: &[&str] = &["id", "ids", "names", "image_id", "exit_code", "ip", "addresses", "ports"];
 
 /// The schema.
 pub(crate) fn schema() -> ResourceSchema {
@@ -122,7 +121,10 @@ fn computed() -> Vec<Attribute> {
         Attribute::computed("ids", list_of_texts(), "The ids of all replicas.").volatile(),
         Attribute::computed("names", list_of_texts(), "The names of all replicas.").volatile(),
         text("image_id", "The id of the image that it was made from.").volatile(),
-        text("status", "`running`, `exited`, `paused`, `restarting`, …; of several replicas the first that is not running."),
+        text(
+            "status",
+            "`running`, `exited`, `paused`, `restarting`, …; of several replicas the first that is not running.",
+        ),
         Attribute::computed("exit_code", Type::Number, "What it ended with, if it did.").volatile(),
         text("ip", "Its address in the first of its networks, for other containers there.").volatile(),
         Attribute::computed(

@@ -112,7 +112,9 @@ mod tests {
 
     #[test]
     fn lengths_of_time_are_read_and_written_in_one_way() {
-        for (text, seconds, shown) in [("30s", 30, "30s"), ("1m30s", 90, "90s"), ("2m", 120, "2m"), ("1.5h", 5400, "90m")] {
+        for (text, seconds, shown) in
+            [("30s", 30, "30s"), ("1m30s", 90, "90s"), ("2m", 120, "2m"), ("1.5h", 5400, "90m")]
+        {
             assert_eq!(parse_time(text), Some(seconds * 1_000_000_000), "{text}");
             assert_eq!(show_time(seconds * 1_000_000_000), shown);
         }

@@ -19,15 +19,23 @@ pub(crate) fn attributes() -> Vec<Attribute> {
             Nesting::List,
             vec![
                 Attribute::required("host_path", Type::String, "The device on the machine: `/dev/snd`."),
-                Attribute::optional("container_path", Type::String, "Where it is in the container; the same without it."),
+                Attribute::optional(
+                    "container_path",
+                    Type::String,
+                    "Where it is in the container; the same without it.",
+                ),
                 Attribute::optional("permissions", Type::String, "`r` to read, `w` to write, `m` to make nodes.")
                     .with_default(PERMISSIONS),
             ],
             "A device of the machine.",
         )
         .replaces(),
-        Attribute::optional("device_cgroup_rules", list_of_texts(), "Devices that it may use when they appear: `c 13:* rmw`.")
-            .replaces(),
+        Attribute::optional(
+            "device_cgroup_rules",
+            list_of_texts(),
+            "Devices that it may use when they appear: `c 13:* rmw`.",
+        )
+        .replaces(),
         Attribute::optional(
             "gpus",
             Type::String,
@@ -41,7 +49,11 @@ pub(crate) fn attributes() -> Vec<Attribute> {
                 Attribute::optional("driver", Type::String, "Who provides them: `nvidia`, `cdi`."),
                 Attribute::optional("count", Type::Number, "How many; -1 for all."),
                 Attribute::optional("device_ids", list_of_texts(), "Which ones, by the driver's ids."),
-                Attribute::optional("capabilities", list_of_texts(), "What they must be able to do, all of it: `gpu`, `compute`."),
+                Attribute::optional(
+                    "capabilities",
+                    list_of_texts(),
+                    "What they must be able to do, all of it: `gpu`, `compute`.",
+                ),
                 Attribute::optional("options", map_of_texts(), "Options of the driver."),
             ],
             "Devices that a driver provides. `gpus` is the short way to say it.",
@@ -107,7 +119,8 @@ pub(crate) fn request(config: &Value, draft: &mut Draft) {
 pub(crate) fn describe(facts: &Facts<'_>, described: &mut Described) {
     let host = facts.host;
     let devices = host.devices.iter().flatten().map(|device| {
-        let inside = device.path_in_container.as_deref().filter(|inside| Some(*inside) != device.path_on_host.as_deref());
+        let inside =
+            device.path_in_container.as_deref().filter(|inside| Some(*inside) != device.path_on_host.as_deref());
         Value::map([
             ("host_path", text_or_null(device.path_on_host.as_deref())),
             ("container_path", text_or_null(inside)),

@@ -61,7 +61,8 @@ pub(crate) fn describe(facts: &Facts<'_>, described: &mut Described) {
 }
 
 fn block(check: &HealthConfig) -> Value {
-    let time = |value: Option<i64>| value.filter(|time| *time != 0).map_or(Value::Null, |time| Value::from(show_time(time)));
+    let time =
+        |value: Option<i64>| value.filter(|time| *time != 0).map_or(Value::Null, |time| Value::from(show_time(time)));
     let disabled = check.test.as_ref().is_some_and(|test| *test == ["NONE"]);
     let test = if disabled { Value::Null } else { list_or_null(check.test.as_ref()) };
     Value::map([

@@ -1,9 +1,7 @@
 //! How much of the machine a container may use. Most of it can be changed while it runs, but taken away only with the
 //! container: the engine reads nothing and zero as "as it was".
 
-use bollard::models::{
-    ContainerUpdateBody, HostConfig, ResourcesBlkioWeightDevice, ResourcesUlimits, ThrottleDevice,
-};
+use bollard::models::{ContainerUpdateBody, HostConfig, ResourcesBlkioWeightDevice, ResourcesUlimits, ThrottleDevice};
 use deployctl_sdk::{Attribute, Nesting, Type, Value};
 
 use super::{Described, Draft, Facts};
@@ -21,15 +19,28 @@ pub(crate) const SIZES: &[&str] = &["memory", "memory_reservation", "memory_swap
 
 /// Attributes that a running container can be given anew.
 pub(crate) const UPDATED: &[&str] = &[
-    "memory", "memory_swap", "memory_reservation", "cpus", "cpu_shares", "cpu_period", "cpu_quota", "cpuset_cpus",
-    "cpuset_mems", "pids_limit", "blkio_weight",
+    "memory",
+    "memory_swap",
+    "memory_reservation",
+    "cpus",
+    "cpu_shares",
+    "cpu_period",
+    "cpu_quota",
+    "cpuset_cpus",
+    "cpuset_mems",
+    "pids_limit",
+    "blkio_weight",
 ];
 
 pub(crate) fn attributes() -> Vec<Attribute> {
     let mut all = memory();
     all.extend(cpu());
     all.extend(io());
-    all.push(Attribute::optional("pids_limit", Type::Number, "How many processes and threads it may have; -1 for no limit."));
+    all.push(Attribute::optional(
+        "pids_limit",
+        Type::Number,
+        "How many processes and threads it may have; -1 for no limit.",
+    ));
     all.push(
         Attribute::block(
             "ulimit",
@@ -48,8 +59,12 @@ pub(crate) fn attributes() -> Vec<Attribute> {
 
 fn memory() -> Vec<Attribute> {
     vec![
-        Attribute::optional("memory", Type::String, "The most memory that it may use: `512MiB`, `1.5GiB`; no limit without it.")
-            .replaces_when_unset(),
+        Attribute::optional(
+            "memory",
+            Type::String,
+            "The most memory that it may use: `512MiB`, `1.5GiB`; no limit without it.",
+        )
+        .replaces_when_unset(),
         Attribute::optional(
             "memory_swap",
             Type::String,
@@ -67,12 +82,21 @@ fn memory() -> Vec<Attribute> {
             "How readily its memory is swapped out, from 0 to 100. Only with version 1 of control groups.",
         )
         .replaces(),
-        Attribute::optional("oom_kill_disable", Type::Bool, "Whether it waits instead of being killed when it is out of memory.")
-            .with_default(false)
+        Attribute::optional(
+            "oom_kill_disable",
+            Type::Bool,
+            "Whether it waits instead of being killed when it is out of memory.",
+        )
+        .with_default(false)
+        .replaces(),
+        Attribute::optional(
+            "oom_score_adj",
+            Type::Number,
+            "How likely it is killed when the machine is out of memory, from -1000 to 1000.",
+        )
+        .replaces(),
+        Attribute::optional("shm_size", Type::String, "The size of its `/dev/shm`; the engine's 64MiB without it.")
             .replaces(),
-        Attribute::optional("oom_score_adj", Type::Number, "How likely it is killed when the machine is out of memory, from -1000 to 1000.")
-            .replaces(),
-        Attribute::optional("shm_size", Type::String, "The size of its `/dev/shm`; the engine's 64MiB without it.").replaces(),
     ]
 }
 
@@ -83,18 +107,29 @@ fn cpu() -> Vec<Attribute> {
         number("cpu_shares", "Its weight where processors are short, against 1024 of others."),
         number("cpu_period", "The period of `cpu_quota` in microseconds."),
         number("cpu_quota", "How many microseconds of each period it may use; at least 1000."),
-        Attribute::optional("cpuset_cpus", Type::String, "The processors that it may run on: `0-2,4`.").replaces_when_unset(),
-        Attribute::optional("cpuset_mems", Type::String, "The memory nodes that it may use: `0,1`.").replaces_when_unset(),
-        Attribute::optional("cpu_realtime_period", Type::Number, "The period of `cpu_realtime_runtime` in microseconds.")
-            .replaces(),
-        Attribute::optional("cpu_realtime_runtime", Type::Number, "How many microseconds of each period it may run in real time.")
-            .replaces(),
+        Attribute::optional("cpuset_cpus", Type::String, "The processors that it may run on: `0-2,4`.")
+            .replaces_when_unset(),
+        Attribute::optional("cpuset_mems", Type::String, "The memory nodes that it may use: `0,1`.")
+            .replaces_when_unset(),
+        Attribute::optional(
+            "cpu_realtime_period",
+            Type::Number,
+            "The period of `cpu_realtime_runtime` in microseconds.",
+        )
+        .replaces(),
+        Attribute::optional(
+            "cpu_realtime_runtime",
+            Type::Number,
+            "How many microseconds of each period it may run in real time.",
+        )
+        .replaces(),
     ]
 }
 
 fn io() -> Vec<Attribute> {
     vec![
-        Attribute::optional("blkio_weight", Type::Number, "Its weight at disks, from 10 to 1000.").replaces_when_unset(),
+        Attribute::optional("blkio_weight", Type::Number, "Its weight at disks, from 10 to 1000.")
+            .replaces_when_unset(),
         Attribute::block(
             "blkio_device",
             Nesting::List,
@@ -140,7 +175,11 @@ pub(crate) fn request(config: &Value, draft: &mut Draft) {
     devices(config, host);
     let ulimits: Vec<ResourcesUlimits> = blocks(config, "ulimit")
         .iter()
-        .map(|block| ResourcesUlimits { name: text(block, "name"), soft: number(block, "soft"), hard: number(block, "hard") })
+        .map(|block| ResourcesUlimits {
+            name: text(block, "name"),
+            soft: number(block, "soft"),
+            hard: number(block, "hard"),
+        })
         .collect();
     host.ulimits = (!ulimits.is_empty()).then_some(ulimits);
 }
@@ -153,9 +192,9 @@ fn devices(config: &Value, host: &mut HostConfig) {
     let weights: Vec<_> = weights.collect();
     host.blkio_weight_device = (!weights.is_empty()).then_some(weights);
     let throttles = |name: &str| {
-        let all = blocks(config, "blkio_device").iter().filter_map(|block| {
-            Some(ThrottleDevice { path: text(block, "path"), rate: Some(number(block, name)?) })
-        });
+        let all = blocks(config, "blkio_device")
+            .iter()
+            .filter_map(|block| Some(ThrottleDevice { path: text(block, "path"), rate: Some(number(block, name)?) }));
         let all: Vec<_> = all.collect();
         (!all.is_empty()).then_some(all)
     };
@@ -200,7 +239,11 @@ pub(crate) fn describe(facts: &Facts<'_>, described: &mut Described) {
     let host = facts.host;
     described.put_set("memory", size_or_null(host.memory));
     let swap_left = host.memory_swap == host.memory.map(|memory| memory.saturating_mul(2));
-    described.put("memory_swap", size_or_null(host.memory_swap), swap_left || host.memory.is_none_or(|memory| memory <= 0));
+    described.put(
+        "memory_swap",
+        size_or_null(host.memory_swap),
+        swap_left || host.memory.is_none_or(|memory| memory <= 0),
+    );
     described.put_set("memory_reservation", size_or_null(host.memory_reservation));
     described.put_set("memory_swappiness", number_or_null(host.memory_swappiness, &[-1]));
     described.put_set("oom_kill_disable", Value::from(host.oom_kill_disable.unwrap_or(false)));
@@ -237,7 +280,9 @@ fn described_devices(host: &HostConfig) -> Value {
         &host.blkio_device_read_iops,
         &host.blkio_device_write_iops,
     ];
-    for path in weights.chain(lists.iter().flat_map(|list| list.iter().flatten()).filter_map(|device| device.path.as_deref())) {
+    for path in
+        weights.chain(lists.iter().flat_map(|list| list.iter().flatten()).filter_map(|device| device.path.as_deref()))
+    {
         if !paths.contains(&path) {
             paths.push(path);
         }
@@ -250,7 +295,8 @@ fn described_devices(host: &HostConfig) -> Value {
         paths
             .into_iter()
             .map(|path| {
-                let weight = host.blkio_weight_device.iter().flatten().find(|device| device.path.as_deref() == Some(path));
+                let weight =
+                    host.blkio_weight_device.iter().flatten().find(|device| device.path.as_deref() == Some(path));
                 let weight = weight.and_then(|device| i64::try_from(device.weight?).ok());
                 Value::map([
                     ("path", Value::from(path)),

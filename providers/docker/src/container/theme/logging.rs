@@ -26,16 +26,13 @@ pub(crate) fn attributes() -> Vec<Attribute> {
 
 pub(crate) fn request(config: &Value, draft: &mut Draft) {
     let Some(block) = config.get("log") else { return };
-    draft.host.log_config =
-        Some(HostConfigLogConfig { typ: text(block, "driver"), config: pairs(block, "options") });
+    draft.host.log_config = Some(HostConfigLogConfig { typ: text(block, "driver"), config: pairs(block, "options") });
 }
 
 pub(crate) fn describe(facts: &Facts<'_>, described: &mut Described) {
     let Some(log) = &facts.host.log_config else { return };
     let plain = log.config.as_ref().is_none_or(HashMap::is_empty);
-    let block = Value::map([
-        ("driver", text_or_null(log.typ.as_deref())),
-        ("options", engine_map(log.config.as_ref())),
-    ]);
+    let block =
+        Value::map([("driver", text_or_null(log.typ.as_deref())), ("options", engine_map(log.config.as_ref()))]);
     described.put("log", block, plain && matches!(log.typ.as_deref(), Some("json-file" | "local")));
 }

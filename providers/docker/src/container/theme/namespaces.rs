@@ -17,8 +17,12 @@ pub(crate) fn attributes() -> Vec<Attribute> {
         text("cgroupns_mode", "Its view of control groups: `private` or `host`."),
         text("cgroup_parent", "The control group that its own is made in."),
         text("runtime", "The runtime that runs it, as the engine calls it; the engine's default without it."),
-        Attribute::optional("annotations", map_of_texts(), "What the runtime is told besides. It takes version 1.43 of the API.")
-            .replaces(),
+        Attribute::optional(
+            "annotations",
+            map_of_texts(),
+            "What the runtime is told besides. It takes version 1.43 of the API.",
+        )
+        .replaces(),
     ]
 }
 

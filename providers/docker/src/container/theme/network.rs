@@ -44,7 +44,11 @@ fn attachment() -> Vec<Attribute> {
         Attribute::optional("link_local_ips", list_of_texts(), "Further link-local addresses."),
         Attribute::optional("mac_address", Type::String, "A fixed hardware address. It takes version 1.44 of the API."),
         Attribute::optional("driver_opts", map_of_texts(), "Options of the network's driver for this attachment."),
-        Attribute::optional("links", list_of_texts(), "Containers in the network that it finds by another name: `db:database`."),
+        Attribute::optional(
+            "links",
+            list_of_texts(),
+            "Containers in the network that it finds by another name: `db:database`.",
+        ),
         Attribute::optional(
             "gw_priority",
             Type::Number,
@@ -61,7 +65,8 @@ pub(crate) fn has_attachments(config: &Value) -> bool {
 
 /// The wanted attachments, in the order of the configuration. `shared` is a name that all replicas are found by.
 pub(crate) fn endpoints(config: &Value, shared: Option<&str>) -> Vec<(String, EndpointSettings)> {
-    let attached = blocks(config, "network").iter().filter_map(|block| Some((text(block, "name")?, endpoint(block, shared))));
+    let attached =
+        blocks(config, "network").iter().filter_map(|block| Some((text(block, "name")?, endpoint(block, shared))));
     attached.collect()
 }
 
@@ -142,7 +147,8 @@ fn attachments<'f>(facts: &Facts<'f>, shared: Option<&str>) -> Vec<(&'f str, Val
 
 fn attached_block(name: &str, endpoint: &EndpointSettings, id: &str, shared: Option<&str>) -> Value {
     // Of the names that others find it by, the engine gives one itself: the beginning of its id.
-    let own = |alias: &&String| !(alias.len() >= 12 && id.starts_with(alias.as_str())) && shared != Some(alias.as_str());
+    let own =
+        |alias: &&String| !(alias.len() >= 12 && id.starts_with(alias.as_str())) && shared != Some(alias.as_str());
     let aliases: Vec<String> = endpoint.aliases.iter().flatten().filter(own).cloned().collect();
     let fixed = endpoint.ipam_config.clone().unwrap_or_default();
     Value::map([

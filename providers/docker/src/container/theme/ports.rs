@@ -23,15 +23,27 @@ pub(crate) fn attributes() -> Vec<Attribute> {
                     Type::Number,
                     "The machine's port that leads there; a free one without it, which `ports` tells.",
                 ),
-                Attribute::optional("range", Type::String, "Take a free one from this range, like `8000-8100`, both included."),
-                Attribute::optional("ip", Type::String, "The machine's address that it is published on; all of them without it."),
+                Attribute::optional(
+                    "range",
+                    Type::String,
+                    "Take a free one from this range, like `8000-8100`, both included.",
+                ),
+                Attribute::optional(
+                    "ip",
+                    Type::String,
+                    "The machine's address that it is published on; all of them without it.",
+                ),
                 Attribute::optional("protocol", Type::String, "`tcp`, `udp` or `sctp`.").with_default(PROTOCOL),
             ],
             "A port that is published on the machine.",
         )
         .replaces(),
-        Attribute::optional("expose", list_of_texts(), "Ports that it listens on, without publishing them: `8080/tcp`.")
-            .replaces(),
+        Attribute::optional(
+            "expose",
+            list_of_texts(),
+            "Ports that it listens on, without publishing them: `8080/tcp`.",
+        )
+        .replaces(),
         Attribute::optional("publish_all_ports", Type::Bool, "Whether every exposed port is published on a free one.")
             .with_default(false)
             .replaces(),
@@ -56,7 +68,8 @@ fn key(block: &Value) -> Option<String> {
 }
 
 pub(crate) fn request(config: &Value, draft: &mut Draft) {
-    let mut exposed = texts(config, "expose").unwrap_or_default().iter().map(|port| with_protocol(port)).collect::<Vec<_>>();
+    let mut exposed =
+        texts(config, "expose").unwrap_or_default().iter().map(|port| with_protocol(port)).collect::<Vec<_>>();
     let mut map: HashMap<String, Option<Vec<PortBinding>>> = HashMap::new();
     for block in blocks(config, "port") {
         let Some(key) = key(block) else { continue };
@@ -82,14 +95,17 @@ pub(crate) fn describe(facts: &Facts<'_>, described: &mut Described) {
     for (key, all) in facts.host.port_bindings.iter().flatten() {
         published.extend(bindings(all.as_ref()).iter().map(|binding| (key, binding)));
     }
-    published.sort_by_key(|(key, binding)| (port_of(key), (*key).clone(), binding.host_port.clone(), binding.host_ip.clone()));
+    published.sort_by_key(|(key, binding)| {
+        (port_of(key), (*key).clone(), binding.host_port.clone(), binding.host_ip.clone())
+    });
     let is_published = |key: &String| published.iter().any(|(other, _)| *other == key);
     let of_image = |key: &String| facts.image.exposed_ports.as_ref().is_some_and(|own| own.contains(key));
     let exposed = facts.config.exposed_ports.iter().flatten().filter(|key| !is_published(key) && !of_image(key));
     let mut exposed: Vec<String> = exposed.cloned().collect();
     exposed.sort();
     described.put_set("expose", list_or_null(Some(&exposed)));
-    described.put_set("port", blocks_or_null(published.into_iter().map(|(key, binding)| block(key, binding)).collect()));
+    described
+        .put_set("port", blocks_or_null(published.into_iter().map(|(key, binding)| block(key, binding)).collect()));
     described.put_set("publish_all_ports", Value::from(facts.host.publish_all_ports.unwrap_or(false)));
 }
 

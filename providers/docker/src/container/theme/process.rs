@@ -89,9 +89,7 @@ pub(crate) fn describe(facts: &Facts<'_>, described: &mut Described) {
     described.put("hostname", text_or_null(Some(hostname)), given_by_engine);
     described.put_set("domainname", text_or_null(config.domainname.as_deref()));
     described.put_set("labels", labels(config, image.labels.as_ref()));
-    for (name, value) in
-        [("tty", config.tty), ("stdin_open", config.open_stdin), ("stdin_once", config.stdin_once)]
-    {
+    for (name, value) in [("tty", config.tty), ("stdin_open", config.open_stdin), ("stdin_once", config.stdin_once)] {
         described.put_set(name, Value::from(value.unwrap_or(false)));
     }
     described.put_set("init", facts.host.init.map_or(Value::Null, Value::from));

@@ -28,7 +28,9 @@ pub(crate) fn parse(text: &str) -> Option<RestartPolicy> {
     };
     let times = match times {
         None => 0,
-        Some(times) if name == RestartPolicyNameEnum::ON_FAILURE => times.parse().ok().filter(|times: &i64| *times >= 0)?,
+        Some(times) if name == RestartPolicyNameEnum::ON_FAILURE => {
+            times.parse().ok().filter(|times: &i64| *times >= 0)?
+        }
         Some(_) => return None,
     };
     Some(RestartPolicy { name: Some(name), maximum_retry_count: Some(times) })

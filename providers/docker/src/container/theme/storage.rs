@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use bollard::models::{
-    ContainerInspectResponse, Mount, MountBindOptions, MountBindOptionsPropagationEnum, MountImageOptions, MountTmpfsOptions, MountType,
-    MountVolumeOptions, MountVolumeOptionsDriverConfig,
+    ContainerInspectResponse, Mount, MountBindOptions, MountBindOptionsPropagationEnum, MountImageOptions,
+    MountTmpfsOptions, MountType, MountVolumeOptions, MountVolumeOptionsDriverConfig,
 };
 use deployctl_sdk::{Attribute, Nesting, Type, Value};
 
@@ -23,11 +23,18 @@ pub(crate) fn attributes() -> Vec<Attribute> {
         )
         .replaces(),
         Attribute::block("mount", Nesting::List, mount(), "A volume, folder or file that is mounted.").replaces(),
-        Attribute::optional("tmpfs", map_of_texts(), "Folders in memory, with their options: `{ \"/run\" = \"size=64m\" }`.")
+        Attribute::optional(
+            "tmpfs",
+            map_of_texts(),
+            "Folders in memory, with their options: `{ \"/run\" = \"size=64m\" }`.",
+        )
+        .replaces(),
+        Attribute::optional("volumes_from", list_of_texts(), "Containers whose volumes it has too: `data`, `data:ro`.")
             .replaces(),
-        Attribute::optional("volumes_from", list_of_texts(), "Containers whose volumes it has too: `data`, `data:ro`.").replaces(),
-        Attribute::optional("volume_driver", Type::String, "The driver of the volumes that are made for `volumes`.").replaces(),
-        Attribute::optional("storage_opt", map_of_texts(), "Options of the storage driver: `size = \"20G\"`.").replaces(),
+        Attribute::optional("volume_driver", Type::String, "The driver of the volumes that are made for `volumes`.")
+            .replaces(),
+        Attribute::optional("storage_opt", map_of_texts(), "Options of the storage driver: `size = \"20G\"`.")
+            .replaces(),
         Attribute::optional(
             "remove_volumes",
             Type::Bool,
@@ -48,11 +55,27 @@ fn mount() -> Vec<Attribute> {
             "The volume's name, or the path on the machine; a path that begins with `.` starts at the configuration's folder.",
         ),
         Attribute::optional("read_only", Type::Bool, "Whether it cannot be written.").with_default(false),
-        Attribute::optional("consistency", Type::String, "How far the two sides may differ, on desktop systems: `cached`."),
-        Attribute::optional("propagation", Type::String, "For `bind`: how mounts below it pass: `rprivate`, `rshared`, …."),
+        Attribute::optional(
+            "consistency",
+            Type::String,
+            "How far the two sides may differ, on desktop systems: `cached`.",
+        ),
+        Attribute::optional(
+            "propagation",
+            Type::String,
+            "For `bind`: how mounts below it pass: `rprivate`, `rshared`, ….",
+        ),
         Attribute::optional("non_recursive", Type::Bool, "For `bind`: whether mounts below it are left out."),
-        Attribute::optional("create_mountpoint", Type::Bool, "For `bind`: whether the path is made where it is not there."),
-        Attribute::optional("no_copy", Type::Bool, "For `volume`: whether it stays empty where the image has something."),
+        Attribute::optional(
+            "create_mountpoint",
+            Type::Bool,
+            "For `bind`: whether the path is made where it is not there.",
+        ),
+        Attribute::optional(
+            "no_copy",
+            Type::Bool,
+            "For `volume`: whether it stays empty where the image has something.",
+        ),
         Attribute::optional("labels", map_of_texts(), "For `volume`: labels, if it is made."),
         Attribute::optional("driver", Type::String, "For `volume`: its driver, if it is made."),
         Attribute::optional("driver_options", map_of_texts(), "For `volume`: options of its driver, if it is made."),
@@ -116,7 +139,8 @@ fn mount_of(block: &Value, root: &Path) -> Mount {
         create_mountpoint: flag("create_mountpoint"),
         ..MountBindOptions::default()
     };
-    let driver = MountVolumeOptionsDriverConfig { name: text(block, "driver"), options: pairs(block, "driver_options") };
+    let driver =
+        MountVolumeOptionsDriverConfig { name: text(block, "driver"), options: pairs(block, "driver_options") };
     let volume = MountVolumeOptions {
         no_copy: flag("no_copy"),
         labels: pairs(block, "labels"),

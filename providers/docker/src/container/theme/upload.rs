@@ -4,9 +4,7 @@
 use std::path::Path;
 
 use base64::Engine as _;
-use deployctl_sdk::{
-    AttrPath, Attribute, CapturedFile, ErrorKind, Files, Nesting, ProviderError, Type, Value,
-};
+use deployctl_sdk::{AttrPath, Attribute, CapturedFile, ErrorKind, Files, Nesting, ProviderError, Type, Value};
 
 use crate::attributes::text;
 use crate::container::values::{blocks, number};
@@ -25,7 +23,11 @@ pub(crate) fn attributes() -> Vec<Attribute> {
                     Type::String,
                     "The file that it is a copy of; a relative path starts at the configuration's folder.",
                 ),
-                Attribute::optional("mode", Type::String, "Its mode in octal digits; `0644`, or `0600` if it is sensitive."),
+                Attribute::optional(
+                    "mode",
+                    Type::String,
+                    "Its mode in octal digits; `0644`, or `0600` if it is sensitive.",
+                ),
                 Attribute::optional("uid", Type::Number, "The number of its owner.").with_default(0),
                 Attribute::optional("gid", Type::Number, "The number of its group.").with_default(0),
             ],
@@ -55,9 +57,13 @@ pub(crate) fn capture(
     for (index, block) in blocks(config, "upload").iter().enumerate() {
         let at = AttrPath::of("upload").index(index);
         if let Some(path) = text(block, "path")
-            && (!path.starts_with('/') || path.ends_with('/') || path.contains('\0') || path.split('/').any(|part| part == ".."))
+            && (!path.starts_with('/')
+                || path.ends_with('/')
+                || path.contains('\0')
+                || path.split('/').any(|part| part == ".."))
         {
-            problems.push(ProviderError::invalid(at.key("path"), format!("{path:?} is not an absolute path of a file")));
+            problems
+                .push(ProviderError::invalid(at.key("path"), format!("{path:?} is not an absolute path of a file")));
         }
         if let Some(mode) = text(block, "mode")
             && parse_mode(&mode).is_none()
@@ -68,9 +74,10 @@ pub(crate) fn capture(
         let given: Vec<&Value> = given.collect();
         // One that is not known yet may turn out to be null.
         if given.len() != 1 && !given.iter().any(|value| value.is_unknown()) {
-            problems.push(
-                ProviderError::invalid(at.clone(), "an upload needs one of `content`, `content_base64` and `source`"),
-            );
+            problems.push(ProviderError::invalid(
+                at.clone(),
+                "an upload needs one of `content`, `content_base64` and `source`",
+            ));
             continue;
         }
         let digest = digest(block, &at, files, captured, problems);
@@ -88,9 +95,9 @@ fn digest(
     problems: &mut Vec<ProviderError>,
 ) -> Value {
     // A digest of something short gives it away.
-    let sensitive = ["content", "content_base64", "source"].iter().any(|name| {
-        block.get(name).is_some_and(Value::contains_sensitive)
-    });
+    let sensitive = ["content", "content_base64", "source"]
+        .iter()
+        .any(|name| block.get(name).is_some_and(Value::contains_sensitive));
     let of = |bytes: &[u8]| Value::from(deployctl_sdk::Digest::of(bytes).to_string()).with_mark(sensitive);
     if let Some(content) = text(block, "content") {
         return of(content.as_bytes());
@@ -148,7 +155,8 @@ pub(crate) fn archive(
         let Some(path) = text(block, "path") else { continue };
         let bytes = content(block, captured, files)?;
         let sensitive = block.contains_sensitive();
-        let mode = text(block, "mode").and_then(|mode| parse_mode(&mode)).unwrap_or(if sensitive { 0o600 } else { 0o644 });
+        let mode =
+            text(block, "mode").and_then(|mode| parse_mode(&mode)).unwrap_or(if sensitive { 0o600 } else { 0o644 });
         let mut header = tar::Header::new_gnu();
         header.set_size(bytes.len() as u64);
         header.set_mode(mode);
@@ -176,6 +184,7 @@ fn content(block: &Value, captured: &[CapturedFile], files: &dyn Files) -> Resul
     let Some(file) = captured.iter().find(|file| file.path == source) else {
         return Err(ProviderError::new(ErrorKind::Internal, format!("{source} was not captured with the plan")));
     };
-    let bytes = files.content(&file.digest).map_err(|error| ProviderError::new(ErrorKind::Refused, error.to_string()))?;
+    let bytes =
+        files.content(&file.digest).map_err(|error| ProviderError::new(ErrorKind::Refused, error.to_string()))?;
     Ok(bytes.to_vec())
 }

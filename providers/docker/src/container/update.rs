@@ -1,0 +1,223 @@
+//! Changing containers where they stand: names, limits, networks, whether they run, and how many there are.
+
+use bollard::models::{EndpointSettings, NetworkDisconnectRequest};
+use bollard::query_parameters::RenameContainerOptionsBuilder;
+use deployctl_sdk::{Applied, Change, Object, ProviderError, Run, Value};
+use futures_util::future::join_all;
+
+use super::create::{Failure, Maker, connect, start};
+use super::delete::{end_and_remove, remove};
+use super::inspected::{self, Inspected};
+use super::theme::{limits, network, restart};
+use super::values::blocks;
+use super::{describe, health, names, observe, record};
+use crate::attributes::{text, truth};
+use crate::provider::Site;
+
+/// Brings the containers of a record to the configuration, touching only what differs.
+pub(crate) async fn update(site: &Site, change: &Change, run: &Run) -> Applied {
+    let Some(prior) = &change.prior else { return super::create::create(site, change, run).await };
+    match converge(site, change, run, prior).await {
+        Ok(object) => Applied::done(object),
+        Err(error) => Applied::failed(Some(as_it_is(site, prior).await), error),
+    }
+}
+
+/// The record with what is there now, as far as that can be told.
+async fn as_it_is(site: &Site, prior: &Object) -> Object {
+    let ids: Vec<String> = record::containers(prior).into_iter().map(|container| container.id).collect();
+    match observe::inspect_all(site, &ids).await {
+        Ok(all) if !all.is_empty() => describe::compared(prior, &all),
+        _ => prior.clone(),
+    }
+}
+
+async fn converge(site: &Site, change: &Change, run: &Run, prior: &Object) -> Result<Object, ProviderError> {
+    let config = &change.config;
+    let base = names::base(config, Some(&prior.attributes), &change.mark);
+    let maker = Maker::new(site, change, run, &base).await?;
+    let ids: Vec<String> = record::containers(prior).into_iter().map(|container| container.id).collect();
+    let mut there = observe::inspect_all(site, &ids).await?;
+    let wanted = names::all(&base, config);
+    // What was made and never started may lack its files; it is made anew.
+    let (unstarted, mut kept): (Vec<Inspected>, Vec<Inspected>) =
+        there.drain(..).partition(|one| matches!(inspected::status(one).as_str(), "created" | "dead"));
+    let surplus = kept.split_off(kept.len().min(wanted.len()));
+    for one in &unstarted {
+        remove(site, inspected::id(one), true).await?;
+    }
+    let removed = surplus.iter().map(|one| end_and_remove(site, inspected::id(one), &prior.attributes));
+    join_all(removed).await.into_iter().collect::<Result<Vec<()>, _>>()?;
+    maker.go_on()?;
+
+    let places = assign(kept, &wanted);
+    let each = wanted.iter().zip(places).map(|(name, place)| async {
+        match place {
+            Some(one) => Editor { site, config, base: &base, maker: &maker }.edit(one, name).await,
+            None => maker.up(name).await,
+        }
+    });
+    let mut all = Vec::new();
+    let mut failed = None;
+    for result in join_all(each).await {
+        match result {
+            Ok(one) => all.push(one),
+            Err(failure) => {
+                failed.get_or_insert(failure.error);
+            }
+        }
+    }
+    match failed {
+        None => Ok(maker.record(&base, &all, change)),
+        Some(error) => Err(error),
+    }
+}
+
+/// Which container is which replica: one that has a wanted name keeps it, the others fill the gaps.
+fn assign(kept: Vec<Inspected>, wanted: &[String]) -> Vec<Option<Inspected>> {
+    let mut places: Vec<Option<Inspected>> = wanted.iter().map(|_| None).collect();
+    let mut others = Vec::new();
+    for one in kept {
+        let at = wanted.iter().position(|name| name == inspected::name(&one));
+        match at.and_then(|at| places.get_mut(at)) {
+            Some(place @ None) => *place = Some(one),
+            _ => others.push(one),
+        }
+    }
+    let mut others = others.into_iter();
+    for place in &mut places {
+        if place.is_none() {
+            *place = others.next();
+        }
+    }
+    places
+}
+
+/// Changes one container.
+struct Editor<'e> {
+    site: &'e Site,
+    config: &'e Value,
+    base: &'e str,
+    maker: &'e Maker<'e>,
+}
+
+impl Editor<'_> {
+    async fn edit(&self, one: Inspected, name: &str) -> Result<Inspected, Failure> {
+        let id = inspected::id(&one);
+        self.maker.go_on()?;
+        if inspected::name(&one) != name {
+            rename(self.site, id, name).await?;
+        }
+        let shared = describe::shared_name(self.config, self.base);
+        let now = describe::changing(&one, shared.as_deref());
+        self.limit(id, &now).await?;
+        if network::has_attachments(self.config) {
+            self.attach(&one, shared.as_deref()).await?;
+        }
+        self.maker.go_on()?;
+        self.run(&one, name).await?;
+        let after =
+            inspected::inspect(self.site, id).await.map_err(|error| error.doing("cannot look at the container"))?;
+        let Some(after) = after else {
+            let message = format!("container {name} is gone");
+            return Err(ProviderError::new(deployctl_sdk::ErrorKind::Refused, message).into());
+        };
+        health::check_started(self.site, &after, truth(self.config, "must_run")).await?;
+        Ok(after)
+    }
+
+    /// Gives it its restart policy and its limits, if they differ from what it has.
+    async fn limit(&self, id: &str, now: &deployctl_sdk::Map) -> Result<(), ProviderError> {
+        let differs = |name: &&str| {
+            let wanted = self.config.get(name).cloned().unwrap_or_default();
+            !describe::same(&wanted, &now.get(*name).cloned().unwrap_or_default())
+        };
+        if !limits::UPDATED.iter().chain(&["restart"]).any(differs.clone()) {
+            return Ok(());
+        }
+        let mut body = limits::update(self.config);
+        body.restart_policy = Some(restart::policy(self.config));
+        let update = self.site.engine.call(|docker| async move { docker.update_container(id, body).await });
+        update.await.map_err(|error| error.doing("cannot change its limits"))
+    }
+
+    /// Attaches it to the networks that it is to be in, and to no others.
+    async fn attach(&self, one: &Inspected, shared: Option<&str>) -> Result<(), ProviderError> {
+        let id = inspected::id(one);
+        let mut wanted = network::endpoints(self.config, shared);
+        if wanted.is_empty() {
+            wanted.push((network::DEFAULT.to_owned(), EndpointSettings::default()));
+        }
+        let now = describe::changing(one, shared).get("network").cloned().unwrap_or_default();
+        let now = now.as_list().unwrap_or_default();
+        let named = |block: &Value, name: &str| text(block, "name").as_deref() == Some(name);
+        for block in now {
+            let name = text(block, "name").unwrap_or_default();
+            if !wanted.iter().any(|(other, _)| *other == name) {
+                disconnect(self.site, &name, id).await?;
+            }
+        }
+        for (name, endpoint) in wanted {
+            let has = now.iter().find(|block| named(block, &name));
+            let asked = blocks(self.config, "network").iter().find(|block| named(block, &name));
+            let same = has.is_some_and(|has| asked.is_none_or(|asked| same_attachment(has, asked)));
+            if same {
+                continue;
+            }
+            if has.is_some() {
+                disconnect(self.site, &name, id).await?;
+            }
+            connect(self.site, &name, id, endpoint, self.config).await?;
+        }
+        Ok(())
+    }
+
+    /// Lets it run, if it is to.
+    async fn run(&self, one: &Inspected, name: &str) -> Result<(), ProviderError> {
+        let id = inspected::id(one);
+        match inspected::status(one).as_str() {
+            "exited" if truth(self.config, "must_run") => start(self.site, id, name, self.config).await,
+            "paused" => {
+                let unpause = self.site.engine.call(|docker| async move { docker.unpause_container(id).await });
+                unpause.await.map_err(|error| error.doing("cannot let it go on"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Whether an attachment is as configured. A hardware address that the engine made up cannot be told from a given one.
+fn same_attachment(has: &Value, asked: &Value) -> bool {
+    let without = |block: &Value| crate::attributes::with(block, vec![("mac_address", Value::Null)]);
+    describe::same(&without(has), &without(asked))
+}
+
+/// Gives a container another name.
+///
+/// # Errors
+/// When the engine refuses.
+pub(crate) async fn rename(site: &Site, id: &str, name: &str) -> Result<(), ProviderError> {
+    let options = RenameContainerOptionsBuilder::default().name(name).build();
+    let renamed = site.engine.call(|docker| async move { docker.rename_container(id, options).await });
+    match renamed.await {
+        Ok(()) => Ok(()),
+        Err(error) if error.is_conflict() => {
+            let error = ProviderError::new(deployctl_sdk::ErrorKind::NotOurs, error.message());
+            Err(error.with_hint("choose another name, or remove what has it"))
+        }
+        Err(error) => Err(error.doing(&format!("cannot rename a container to {name}"))),
+    }
+}
+
+/// Detaches a container from a network; one that is not attached is no error.
+///
+/// # Errors
+/// When the engine refuses.
+pub(crate) async fn disconnect(site: &Site, network: &str, id: &str) -> Result<(), ProviderError> {
+    let body = NetworkDisconnectRequest { container: id.to_owned(), force: Some(true) };
+    match site.engine.call(|docker| async move { docker.disconnect_network(network, body).await }).await {
+        Ok(()) => Ok(()),
+        Err(error) if error.is_not_found() || error.message().contains("is not connected") => Ok(()),
+        Err(error) => Err(error.doing(&format!("cannot detach a container from network {network}"))),
+    }
+}

@@ -1,0 +1,3 @@
+//! The docker provider against a real Docker Engine.
+
+mod container;
