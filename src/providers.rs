@@ -84,6 +84,24 @@ impl Connections {
         Ok(connection)
     }
 
+    /// The versions of the engines' programs that were met, by name; where a program is used through several provider
+    /// blocks, each block's own beside it.
+    pub async fn engines(&self) -> BTreeMap<String, String> {
+        // Taken out first: an engine may take its time, and the others need the lock.
+        let open = self.open.lock().await.clone();
+        let asked = open.iter().map(|(reference, connection)| async move { (reference, connection.engine().await) });
+        let answers = futures_util::future::join_all(asked).await;
+        let named = answers.into_iter().filter_map(|(reference, engine)| {
+            let engine = engine?;
+            let name = match &reference.alias {
+                Some(alias) => format!("{} ({alias})", engine.program),
+                None => engine.program,
+            };
+            Some((name, engine.version))
+        });
+        named.collect()
+    }
+
     /// The provider of that name, unconnected.
     ///
     /// # Errors

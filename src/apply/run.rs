@@ -51,7 +51,8 @@ pub async fn apply(
     let Session { lock, current, command } = session;
     let kept = keep_inputs(project, &planned.plan).await?;
     let (lineage, digest) = (current.state.lineage, planned.plan.digest);
-    let header = RunHeader::new(&command, lineage, current.state.serial, digest, kept);
+    let engines = planned.plan.engines.clone();
+    let header = RunHeader { engines, ..RunHeader::new(&command, lineage, current.state.serial, digest, kept) };
     let journal = project.store().begin(&lock, header, &current.state).await?;
     let mut carrier = Carrier::new(project, &current.state, &current.connections, planned, options)?;
     carrier.examine_unchanged().await;

@@ -63,6 +63,8 @@ pub struct Plan {
     pub read: ReadCost,
     /// What an approval is bound to: the normalised actions, the inputs, lineage and environment.
     pub digest: Digest,
+    /// The versions of the engines' programs that it was made with, by name.
+    pub engines: BTreeMap<String, String>,
     /// Warnings about the configuration or the engines.
     pub warnings: Vec<String>,
 }

@@ -1,5 +1,6 @@
 //! The form in which a plan rests: nothing redacted, for it is sealed as a whole.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -33,6 +34,7 @@ pub(super) struct PlanAtRest {
     waves: Vec<Vec<usize>>,
     read: (usize, u64),
     digest: Digest,
+    engines: BTreeMap<String, String>,
     warnings: Vec<String>,
 }
 
@@ -139,6 +141,7 @@ pub(super) fn to_rest(plan: &Plan) -> Result<PlanAtRest, Error> {
         waves: plan.waves.clone(),
         read: (plan.read.resources, plan.read.millis),
         digest: plan.digest,
+        engines: plan.engines.clone(),
         warnings: plan.warnings.clone(),
     })
 }
@@ -166,6 +169,7 @@ pub(super) fn from_rest(plan: PlanAtRest) -> Result<Plan, Error> {
         waves: plan.waves,
         read: ReadCost { resources: plan.read.0, millis: plan.read.1 },
         digest: plan.digest,
+        engines: plan.engines,
         warnings: plan.warnings,
     })
 }

@@ -56,6 +56,7 @@ pub async fn plan(project: &Project, current: &Current, request: &PlanRequest) -
         walk.put_in_order();
         walk.orphans();
     }
+    walk.engines = current.connections.engines().await;
     walk.finish()
 }
 
@@ -88,6 +89,7 @@ pub(super) struct Walk<'p> {
     pub(super) left_open: HashSet<usize>,
     outputs: BTreeMap<Arc<str>, Value>,
     read: ReadCost,
+    engines: BTreeMap<String, String>,
 }
 
 impl<'p> Walk<'p> {
@@ -113,6 +115,7 @@ impl<'p> Walk<'p> {
             left_open: HashSet::new(),
             outputs: BTreeMap::new(),
             read: ReadCost::default(),
+            engines: BTreeMap::new(),
         }
     }
 
@@ -392,6 +395,7 @@ impl<'p> Walk<'p> {
             waves,
             read: self.read,
             digest: Digest::of(b""),
+            engines: self.engines,
             warnings: self.project.warnings().to_vec(),
         };
         plan.digest = digest::digest(&plan, &self.project.inputs(), &self.current.seal);

@@ -55,6 +55,9 @@ pub struct RunHeader {
     pub inputs: Option<Digest>,
     /// Where the contents of the files among them are kept, by path.
     pub files: BTreeMap<String, Digest>,
+    /// The versions of the engines' programs that it found.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub engines: BTreeMap<String, String>,
 }
 
 /// An action that was started; interrupted, if nothing says how it ended.
@@ -206,12 +209,13 @@ impl Fold {
     }
 
     /// The state that a run ends in: it counts as a new one if the run changed something.
-    pub(crate) fn ended(&self) -> State {
+    pub(crate) fn ended(&self, header: &RunHeader) -> State {
         let changed = self.finished.as_ref().is_some_and(|(_, outcome)| outcome.changed);
         let mut state = self.state.clone();
         if changed {
             state.serial = state.serial.saturating_add(1);
             env!("CARGO_PKG_VERSION").clone_into(&mut state.version);
+            state.engines.extend(header.engines.clone());
         }
         state
     }

@@ -81,7 +81,7 @@ impl Store {
     /// Writes what a run that ended comes to. All of it can be done again with the same result.
     async fn settle(&self, lock: &Lock, header: &RunHeader, fold: &Fold) -> Result<State> {
         lock.check().await?;
-        let state = fold.ended();
+        let state = fold.ended(header);
         let changed = fold.finished.as_ref().filter(|(_, outcome)| outcome.changed);
         if changed.is_some() || header.base_serial > 0 {
             let key = self.keys.ready().await?;

@@ -139,7 +139,12 @@ impl Store {
         }
         self.fits(&read.header, serial)?;
         if read.fold.finished.is_some() {
-            return Ok(Loaded { state: read.fold.ended(), exists: true, interrupted: Vec::new(), run: None });
+            return Ok(Loaded {
+                state: read.fold.ended(&read.header),
+                exists: true,
+                interrupted: Vec::new(),
+                run: None,
+            });
         }
         Ok(Loaded {
             interrupted: read.fold.open.into_values().collect(),
@@ -393,6 +398,7 @@ impl RunHeader {
             plan_digest: None,
             inputs: None,
             files: BTreeMap::new(),
+            engines: BTreeMap::new(),
         }
     }
 }

@@ -36,8 +36,8 @@ pub use mask::Mask;
 pub use object::{ChildObject, Object};
 pub use ownership::{Lineage, Ownership, ResourceId};
 pub use provider::{
-    Applied, Change, Connection, Desired, Found, HealthReport, LogLine, LogRequest, Lost, Observed, Operation, Place,
-    PlanRequest, Prepared, Progress, Provider, ReadRequest, Removal, Run,
+    Applied, Change, Connection, Desired, Engine, Found, HealthReport, LogLine, LogRequest, Lost, Observed, Operation,
+    Place, PlanRequest, Prepared, Progress, Provider, ReadRequest, Removal, Run,
 };
 pub use schema::{Attribute, AttributeKind, Nesting, ProviderSchema, ResourceSchema};
 pub use types::{Field, Type};

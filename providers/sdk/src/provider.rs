@@ -116,6 +116,12 @@ pub trait Connection: Send + Sync {
         Err(ProviderError::new(ErrorKind::Refused, format!("{type_name} cannot be imported")))
     }
 
+    /// The program behind it, as far as it was met in this run; `None` where there is none, or it did not answer. Asked after
+    /// planning and before applying, and recorded, so that a plan that meets another version of it can say so.
+    async fn engine(&self) -> Option<Engine> {
+        None
+    }
+
     /// The engine's own notion of whether the object works. Only asked of types whose schema says `has_health`.
     async fn health(&self, type_name: &str, object: &Object) -> HealthReport {
         let _ = (type_name, object);
@@ -353,6 +359,15 @@ pub enum Found {
     Absent,
     /// The engine has no way to tell (a command that may have run): it must be run again.
     CannotTell,
+}
+
+/// A program that does a provider's work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Engine {
+    /// Its name, as people know it: `docker`, `terraform`.
+    pub program: String,
+    /// Its version, in its own words.
+    pub version: String,
 }
 
 /// Whether an object works.

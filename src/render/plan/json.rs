@@ -30,6 +30,7 @@ pub struct Document<'p> {
     notes: Vec<Remark<'p>>,
     waves: Vec<Vec<String>>,
     read: Read,
+    engines: &'p std::collections::BTreeMap<String, String>,
     warnings: &'p [String],
 }
 
@@ -139,6 +140,7 @@ pub fn document(plan: &Plan) -> Document<'_> {
             .collect(),
         waves: plan.waves.iter().map(|wave| names(plan, wave)).collect(),
         read: Read { resources: plan.read.resources, millis: plan.read.millis },
+        engines: &plan.engines,
         warnings: &plan.warnings,
     }
 }

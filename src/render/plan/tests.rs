@@ -71,6 +71,7 @@ fn empty() -> Plan {
         waves: Vec::new(),
         read: ReadCost { resources: 41, millis: 312 },
         digest: Digest::of(b"sample"),
+        engines: Default::default(),
         warnings: Vec::new(),
     }
 }
@@ -176,6 +177,7 @@ fn everything() -> Plan {
             OutputChange { name: "key".into(), before: None, after: Some(Value::from("s").into_sensitive()) },
         ],
         waves: vec![vec![0, 2, 4], vec![1, 3], vec![5], vec![6, 7]],
+        engines: Default::default(),
         warnings: vec!["terraform 1.9 made the state, and 1.11 is here".into()],
         ..empty()
     }
