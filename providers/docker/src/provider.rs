@@ -190,6 +190,11 @@ impl Connection for Docker {
         }
     }
 
+    async fn engine(&self) -> Option<deployctl_sdk::Engine> {
+        let answer = self.0.engine.call(|client| async move { client.version().await }).await.ok()?;
+        Some(deployctl_sdk::Engine { program: "docker".to_owned(), version: answer.version? })
+    }
+
     async fn health(&self, type_name: &str, object: &Object) -> HealthReport {
         match type_name {
             container::TYPE => container::health(&self.0, object).await,
