@@ -1,6 +1,7 @@
 //! A Compose project: `compose_project` beside Compose itself, which does the work on both sides.
 //!
-//! So what is measured is what the plan, the record and the capture of the files cost.
+//! So what is measured is what the plan, the record and the capture of the files cost. The services end at once on both
+//! sides.
 
 use std::path::PathBuf;
 
@@ -18,7 +19,9 @@ fn folder(setting: &Setting<'_>, side: &str) -> Result<PathBuf, Failure> {
     let folder = setting.scratch.join(format!("compose-{side}-{}", setting.containers));
     let mut text = String::from("services:\n");
     for index in 0..setting.containers {
-        text.push_str(&format!("  c{index}:\n    image: {IMAGE}\n    command: [\"httpd\", \"-f\"]\n"));
+        text.push_str(&format!(
+            "  c{index}:\n    image: {IMAGE}\n    command: [\"httpd\", \"-f\"]\n    stop_grace_period: 0s\n"
+        ));
         if index == 0 {
             text.push_str("    environment:\n      MESSAGE: \"${MESSAGE}\"\n");
         }
@@ -31,7 +34,7 @@ fn folder(setting: &Setting<'_>, side: &str) -> Result<PathBuf, Failure> {
 fn deployctl(setting: &Setting<'_>) -> Result<Side, Failure> {
     let folder = folder(setting, "own")?;
     let text = format!(
-        "variable \"message\" {{\n  type    = string\n  default = \"one\"\n}}\n\nresource \"compose_project\" \"bench\" {{\n  path         = \".\"\n  project_name = \"{}\"\n  env          = {{ MESSAGE = var.message }}\n  stop_timeout = \"0s\"\n}}\n",
+        "variable \"message\" {{\n  type    = string\n  default = \"one\"\n}}\n\nresource \"compose_project\" \"bench\" {{\n  path         = \".\"\n  project_name = \"{}\"\n  env          = {{ MESSAGE = var.message }}\n}}\n",
         setting.name("own")
     );
     disk::write(&folder.join("main.hcl"), text.as_bytes())?;
@@ -58,12 +61,12 @@ fn compose(setting: &Setting<'_>) -> Result<Side, Failure> {
     let folder = folder(setting, "compose")?;
     let name = setting.name("compose");
     let up = |message| {
-        let mut up = setting.compose(&folder, ["-p", &name, "up", "--detach", "--wait", "--timeout", "0"]);
+        let mut up = setting.compose(&folder, ["-p", &name, "up", "--detach", "--wait"]);
         up.env("MESSAGE", message);
         up
     };
     let down = || {
-        let mut down = setting.compose(&folder, ["-p", &name, "down", "--timeout", "0"]);
+        let mut down = setting.compose(&folder, ["-p", &name, "down"]);
         down.env("MESSAGE", "");
         down
     };

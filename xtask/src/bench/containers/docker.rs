@@ -25,7 +25,7 @@ fn deployctl(setting: &Setting<'_>) -> Result<Side, Failure> {
     let mut text = format!("resource \"docker_network\" \"bench\" {{\n  name = \"{name}\"\n}}\n");
     for index in 0..containers {
         text.push_str(&format!(
-            "\nresource \"docker_container\" \"c{index}\" {{\n  name         = \"{name}-{index}\"\n  image        = \"{IMAGE}\"\n  command      = [\"httpd\", \"-f\"]\n  stop_timeout = \"0s\"\n  network {{\n    name = docker_network.bench.name\n  }}\n}}\n"
+            "\nresource \"docker_container\" \"c{index}\" {{\n  name         = \"{name}-{index}\"\n  image        = \"{IMAGE}\"\n  command      = [\"httpd\", \"-f\"]\n  stop_timeout = 0\n  network {{\n    name = docker_network.bench.name\n  }}\n}}\n"
         ));
     }
     let folder = folder(setting, "own", "main.hcl", &text)?;
