@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use deployctl_sdk::{Address, Object, Ownership, ResourceId, Value};
-use jiff::Timestamp;
+use deployctl_sdk::{Address, Object, Ownership, ResourceId, Value, source};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::restore;
@@ -88,7 +87,7 @@ fn record_of(
     id: ResourceId,
     object: Object,
 ) -> Record {
-    let now = Timestamp::now();
+    let now = source::now();
     Record {
         id,
         type_name: type_name.clone(),

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use deployctl_sdk::value::{Clear, Tagged, TaggedSeed};
-use deployctl_sdk::{CapturedFile, Digest, FileError, Files, Value};
+use deployctl_sdk::{CapturedFile, Digest, FileError, Files, Value, source};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -342,7 +342,7 @@ impl Outside for Recorder {
             return uuid.clone();
         }
         let mut seen = self.seen();
-        seen.inputs.uuids.entry(site.to_owned()).or_insert_with(|| uuid::Uuid::new_v4().to_string()).clone()
+        seen.inputs.uuids.entry(site.to_owned()).or_insert_with(|| source::uuid().to_string()).clone()
     }
 }
 

@@ -1,7 +1,7 @@
 //! From a plan to its end: show it, ask, carry it out, say what became of it. `apply`, `destroy` and `rollback` differ in
 //! what they plan, and in nothing that stands here.
 
-use deployctl_sdk::Address;
+use deployctl_sdk::{Address, source};
 use serde::Serialize;
 
 use super::args::Applying;
@@ -47,7 +47,7 @@ pub fn announce(session: &Session<'_>, project: &Project, plan: &Plan) -> Result
     if session.output.json {
         return session.output.document(&PlannedEvent {
             format_version: crate::event::EVENT_FORMAT_VERSION,
-            at: jiff::Timestamp::now(),
+            at: source::now(),
             event: "planned",
             plan: show::json::document(plan),
         });

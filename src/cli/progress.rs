@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use deployctl_sdk::Address;
+use deployctl_sdk::{Address, source};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use jiff::Timestamp;
 
 use super::output::Output;
 use crate::event::{Event, Events};
@@ -81,7 +80,7 @@ impl Watcher {
         if self.output.json {
             if self.stream {
                 // Events are plain data; they can always be written.
-                let _ = self.output.document(&event::document(event, Timestamp::now()));
+                let _ = self.output.document(&event::document(event, source::now()));
             }
             return;
         }

@@ -1,5 +1,6 @@
 //! What every command that works on a configuration begins with.
 
+use deployctl_sdk::source;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -182,7 +183,7 @@ pub fn providers() -> Result<Providers> {
 /// A folder or configuration that cannot be read, and everything wrong with it.
 pub fn configuration(dir: &Path) -> Result<(PathBuf, Configuration, Schemas, Vec<crate::diagnostic::Diagnostic>)> {
     let root = folder(dir)?;
-    let recorder = Recorder::of_checkout(root.clone(), jiff::Timestamp::now().to_string());
+    let recorder = Recorder::of_checkout(root.clone(), source::now().to_string());
     let schemas = Schemas::new(providers()?.schemas());
     let (config, warnings) = config::load_checked(&recorder, &schemas)?;
     Ok((root, config, schemas, warnings))

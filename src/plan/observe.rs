@@ -1,11 +1,12 @@
 //! What is really there: one batch for each connection, all connections side by side.
 
 use std::collections::HashMap;
-use std::time::Instant;
 
 use deployctl_sdk::{Address, Object, Observed, ReadRequest};
+use tokio::time::Instant;
 
 use super::ReadCost;
+use crate::crash_point;
 use crate::event::{Event, Events};
 use crate::providers::Connections;
 use crate::state::{ProviderRef, Record, State};
@@ -107,7 +108,9 @@ async fn read_group(
             Some(ReadRequest { address, type_name: &record.type_name, id: record.id, recorded })
         })
         .collect();
+    crash_point::pass();
     let answers = connection.read(&requests).await;
+    crash_point::pass();
     if answers.len() != requests.len() {
         return unreadable(&format!(
             "the provider `{}` answered for {} of {} resources",

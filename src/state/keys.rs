@@ -11,10 +11,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chacha20poly1305::aead::{Aead as _, KeyInit as _};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
-use deployctl_sdk::Digest;
 use deployctl_sdk::value::{Seal, SealError};
+use deployctl_sdk::{Digest, source};
 use hmac::{Hmac, Mac as _};
-use rand::TryRngCore as _;
 use sha2::Sha256;
 use tokio::sync::OnceCell;
 
@@ -62,8 +61,7 @@ impl DataKey {
     /// When the system has no randomness.
     pub fn random() -> Result<Self> {
         let mut master = [0; 32];
-        rand::rngs::OsRng
-            .try_fill_bytes(&mut master)
+        source::fill(&mut master)
             .map_err(|error| Error::failed(format!("the system gives no random numbers: {error}")))?;
         Ok(Self::new(master))
     }

@@ -3,6 +3,7 @@
 //! Files are replaced whole and synced, readable by their owner alone. The lock is a file that is locked in the operating
 //! system's own sense, so that a process that dies gives it back by dying; what is written in it says whose it is.
 
+use deployctl_sdk::source;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -160,7 +161,7 @@ impl Backend for Local {
             let previous = read_info(&mut file);
             write_info(&mut file, Some(info))
                 .map_err(|source| failed(FsError { action: "write", path: path.clone(), source }))?;
-            let held = HeldFile { path, info: info.clone(), file: Mutex::new((file, Timestamp::now())) };
+            let held = HeldFile { path, info: info.clone(), file: Mutex::new((file, source::now())) };
             return Ok(Acquired::Held { held: Box::new(held), previous });
         }
     }
@@ -266,7 +267,7 @@ impl HeldLock for HeldFile {
         if !is_same_file(file, &self.path) {
             return Ok(false);
         }
-        let now = Timestamp::now();
+        let now = source::now();
         if now.as_second() - heartbeat.as_second() >= HEARTBEAT_SECONDS {
             *heartbeat = now;
             // A sign of life that cannot be written is no reason to stop: the operating system's lock is what counts.

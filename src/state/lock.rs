@@ -1,5 +1,6 @@
 //! The lock: held by whoever writes, from before the state is read until it is written.
 
+use deployctl_sdk::source;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,10 +38,10 @@ pub struct LockInfo {
 impl LockInfo {
     /// A lock of this process for a command.
     pub fn of_this_process(command: &str) -> Self {
-        let now = Timestamp::now();
+        let now = source::now();
         let (who, host) = (user(), host_name());
         Self {
-            id: Uuid::new_v4(),
+            id: source::uuid(),
             who,
             host,
             pid: std::process::id(),

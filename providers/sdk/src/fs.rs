@@ -118,7 +118,7 @@ pub fn write_atomic(path: &Path, bytes: &[u8], mode: u32) -> FsResult<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut temporary = folder.to_owned();
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    temporary.push(format!(".{name}.{}.new", uuid::Uuid::new_v4().simple()));
+    temporary.push(format!(".{name}.{}.new", crate::source::uuid().simple()));
     let written = write_new(&temporary, bytes, mode).and_then(|()| {
         at("rename", path, fs::rename(&temporary, path))?;
         sync_dir(folder)
@@ -183,7 +183,7 @@ pub fn create_private_dir_all(path: &Path) -> FsResult<()> {
 pub fn write_atomic_new(path: &Path, bytes: &[u8], mode: u32) -> FsResult<bool> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let temporary = folder.join(format!(".{name}.{}.new", uuid::Uuid::new_v4().simple()));
+    let temporary = folder.join(format!(".{name}.{}.new", crate::source::uuid().simple()));
     let written = write_new(&temporary, bytes, mode).and_then(|()| match fs::hard_link(&temporary, path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
         // Where files cannot have two names, the next best: it may stand half written after a crash.

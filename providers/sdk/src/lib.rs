@@ -24,6 +24,7 @@ pub mod program;
 pub mod provider;
 pub mod schema;
 pub mod sim;
+pub mod source;
 pub mod types;
 pub mod value;
 

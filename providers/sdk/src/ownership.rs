@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::address::Address;
+use crate::source;
 
 /// The identity of a state through all its serials, fixed when the first plan is saved or applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -20,14 +21,14 @@ pub struct ResourceId(pub Uuid);
 impl ResourceId {
     /// A new identity.
     pub fn random() -> Self {
-        Self(Uuid::new_v4())
+        Self(source::uuid())
     }
 }
 
 impl Lineage {
     /// A new identity.
     pub fn random() -> Self {
-        Self(Uuid::new_v4())
+        Self(source::uuid())
     }
 }
 

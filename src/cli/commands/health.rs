@@ -1,7 +1,6 @@
 //! `deployctl health`: whether what runs works.
 
-use deployctl_sdk::Address;
-use jiff::Timestamp;
+use deployctl_sdk::{Address, source};
 
 use super::status::document;
 use crate::cli::Outcome;
@@ -43,7 +42,7 @@ async fn health(session: Session<'_>, arguments: &Health) -> Outcome {
     } else if sick.is_empty() {
         output.result(&format!("All is well: {}.\n", counted(all.len(), "resource")));
     } else {
-        output.result(&history::conditions(&sick, output.out, Timestamp::now()));
+        output.result(&history::conditions(&sick, output.out, source::now()));
     }
     Ok(if sick.is_empty() { Exit::Done } else { Exit::Failed })
 }

@@ -1,6 +1,6 @@
 //! `deployctl history`: the runs that changed something.
 
-use jiff::Timestamp;
+use deployctl_sdk::source;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
@@ -56,7 +56,7 @@ async fn history(session: Session<'_>, arguments: &History) -> Outcome {
         return Ok(Exit::Done);
     }
     let rows: Vec<Run> = wanted.iter().map(|entry| row(entry)).collect();
-    output.result(&runs(&rows, output.out, Timestamp::now(), &TimeZone::system()));
+    output.result(&runs(&rows, output.out, source::now(), &TimeZone::system()));
     if arguments.serial.is_some() {
         output.result(&wanted.iter().map(|entry| actions(entry)).collect::<String>());
     } else if entries.len() > wanted.len() {

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use deployctl_sdk::{Address, Ownership, ResourceId};
-use jiff::Timestamp;
+use deployctl_sdk::{Address, Ownership, ResourceId, source};
 
 use crate::cli::Outcome;
 use crate::cli::args::Locking;
@@ -88,7 +87,7 @@ async fn record(project: &Project, held: &project::Session, arguments: &Import) 
     let resource_id = ResourceId::random();
     let mark = Ownership { lineage: state.lineage, id: resource_id, address: address.clone() };
     let object = connection.import(&block.type_name, id, &mark).await.map_err(failed)?;
-    let now = Timestamp::now();
+    let now = source::now();
     Ok(Record {
         id: resource_id,
         type_name: block.type_name.clone(),

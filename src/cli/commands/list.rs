@@ -1,5 +1,6 @@
 //! `deployctl list`: what is managed.
 
+use deployctl_sdk::source;
 use serde::Serialize;
 
 use crate::cli::Outcome;
@@ -54,7 +55,7 @@ async fn list(session: Session<'_>) -> Outcome {
 }
 
 fn lines(state: &State, output: &Output) -> String {
-    let now = jiff::Timestamp::now();
+    let now = source::now();
     let rows: Vec<[Cell; 3]> = state
         .records
         .iter()

@@ -2,8 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use deployctl_sdk::Address;
-use jiff::Timestamp;
+use deployctl_sdk::{Address, source};
 
 use crate::cli::Outcome;
 use crate::cli::environment::Settings;
@@ -47,7 +46,7 @@ async fn show_state(session: &Session<'_>) -> Outcome {
     } else if state.records.is_empty() && state.outputs.is_empty() {
         session.output.result("Nothing is managed here yet.\n");
     } else {
-        session.output.result(&state::show(&state, session.output.out, Timestamp::now()));
+        session.output.result(&state::show(&state, session.output.out, source::now()));
     }
     Ok(Exit::Done)
 }
@@ -62,7 +61,7 @@ pub async fn show_resource(session: &Session<'_>, address: &Address) -> Outcome 
     if session.output.json {
         session.output.document(&state::one(address, record))?;
     } else {
-        session.output.result(&state::record(address, record, session.output.out, Timestamp::now()));
+        session.output.result(&state::record(address, record, session.output.out, source::now()));
     }
     Ok(Exit::Done)
 }

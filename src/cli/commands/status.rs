@@ -1,7 +1,6 @@
 //! `deployctl status`: what runs, and how it is.
 
-use deployctl_sdk::Address;
-use jiff::Timestamp;
+use deployctl_sdk::{Address, source};
 use serde::Serialize;
 
 use crate::cli::Outcome;
@@ -54,7 +53,7 @@ async fn status(session: Session<'_>, arguments: &Status) -> Outcome {
     } else if all.is_empty() {
         output.say("Nothing is managed here yet.\n");
     } else {
-        output.result(&history::conditions(&all, output.out, Timestamp::now()));
+        output.result(&history::conditions(&all, output.out, source::now()));
     }
     Ok(Exit::Done)
 }

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use async_trait::async_trait;
 use deployctl::error::Result;
 use deployctl::state::{Acquired, Backend, Condition, HeldLock, LockInfo, Log};
+use deployctl_sdk::Digest;
 use deployctl_sdk::conformance::Dice;
 use deployctl_sdk::sim::CrashPoints;
 
@@ -25,11 +26,20 @@ struct Inner {
     holder: Option<(LockInfo, bool)>,
     points: Option<CrashPoints>,
     chance: Option<Dice>,
+    /// Every change of a file, with the digest of what the file held afterwards.
+    trace: Vec<String>,
 }
 
 impl Inner {
     fn dice(&mut self) -> &mut Dice {
         self.chance.get_or_insert_with(|| Dice::new(0))
+    }
+}
+
+impl Inner {
+    fn note(&mut self, path: &str) {
+        let held = self.files.get(path).map(|bytes| Digest::of(bytes).to_string());
+        self.trace.push(format!("{path} {}", held.unwrap_or_else(|| "is gone".to_owned())));
     }
 }
 
@@ -59,6 +69,11 @@ impl SimDisk {
         }
     }
 
+    /// Every change of a file up to now, to the byte.
+    pub fn trace(&self) -> Vec<String> {
+        self.inner().trace.clone()
+    }
+
     /// Whether a text rests in any file in clear.
     pub fn holds(&self, text: &str) -> bool {
         self.inner().files.values().any(|bytes| bytes.windows(text.len()).any(|part| part == text.as_bytes()))
@@ -70,17 +85,24 @@ impl SimDisk {
         points.is_some_and(|points| !points.alive())
     }
 
+    fn noting<T>(&self, path: &str, change: impl FnOnce(&mut Inner) -> T) -> T {
+        let mut inner = self.inner();
+        let answer = change(&mut inner);
+        inner.note(path);
+        answer
+    }
+
     /// Runs a change of the files with a crash point before it, in the middle of it, and after it. `torn` is what is done
     /// of it when the run is killed in the middle.
-    async fn change<T>(&self, torn: impl FnOnce(&mut Inner), whole: impl FnOnce(&mut Inner) -> T) -> T {
+    async fn change<T>(&self, path: &str, torn: impl FnOnce(&mut Inner), whole: impl FnOnce(&mut Inner) -> T) -> T {
         if self.dies() {
             return std::future::pending().await;
         }
         if self.dies() {
-            torn(&mut self.inner());
+            self.noting(path, torn);
             return std::future::pending().await;
         }
-        let answer = whole(&mut self.inner());
+        let answer = self.noting(path, whole);
         if self.dies() {
             return std::future::pending().await;
         }
@@ -109,7 +131,7 @@ impl Backend for SimDisk {
                 put(inner, half);
             }
         };
-        Ok(self.change(torn, |inner| put(inner, bytes)).await)
+        Ok(self.change(path, torn, |inner| put(inner, bytes)).await)
     }
 
     async fn log(&self, path: &str) -> Result<Box<dyn Log>> {
@@ -122,7 +144,7 @@ impl Backend for SimDisk {
                 inner.removed.insert(path.to_owned(), bytes);
             }
         };
-        self.change(|_| (), delete).await;
+        self.change(path, |_| (), delete).await;
         Ok(())
     }
 
@@ -177,7 +199,7 @@ impl Log for SimLog {
             let length = inner.dice().below(bytes.len() + 1);
             append(inner, bytes.get(..length).unwrap_or_default());
         };
-        self.disk.change(torn, |inner| append(inner, &bytes)).await;
+        self.disk.change(&self.path, torn, |inner| append(inner, &bytes)).await;
         Ok(())
     }
 }

@@ -4,10 +4,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use deployctl_sdk::{Change, ErrorKind, Ownership, Place, ProviderError, Run, Value};
+use deployctl_sdk::{Change, ErrorKind, Ownership, Place, ProviderError, Run, Value, source};
 use futures_util::future::join_all;
 use rustix::process::Signal;
-use uuid::Uuid;
 
 use super::config::{Config, Port};
 use super::expand::{check_program, expand};
@@ -143,7 +142,7 @@ impl Site {
             remove_log(earlier).map_err(refused)?;
         }
         let log_folders = self.log_folders(wanted.mark, &log)?;
-        let salt = Uuid::new_v4().to_string();
+        let salt = source::uuid().to_string();
         Ok(Spec {
             version: VERSION,
             mark: wanted.mark.clone(),

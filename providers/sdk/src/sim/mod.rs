@@ -9,6 +9,7 @@ mod connection;
 mod crash;
 mod fault;
 mod schema;
+mod source;
 mod world;
 
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use async_trait::async_trait;
 pub use crash::CrashPoints;
 pub use fault::Odds;
 pub use schema::{OBJECT, SLOT};
+pub use source::SimSource;
 pub use world::{Deed, Thing, World};
 
 use crate::error::ProviderError;

@@ -1,6 +1,6 @@
 //! `deployctl state locks`: who holds the lock.
 
-use jiff::Timestamp;
+use deployctl_sdk::source;
 use serde::Serialize;
 
 use crate::cli::Outcome;
@@ -31,7 +31,7 @@ pub async fn run(session: Session<'_>) -> Outcome {
     } else if locks.is_empty() {
         output.say("Nobody holds the lock.\n");
     } else {
-        let now = Timestamp::now();
+        let now = source::now();
         let row = |lock: &LockInfo| -> [Cell; 5] {
             [
                 lock.id.to_string().into(),

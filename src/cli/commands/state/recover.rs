@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use deployctl_sdk::{Address, Lineage, Object, Ownership};
-use jiff::Timestamp;
+use deployctl_sdk::{Address, Lineage, Object, Ownership, source};
 use uuid::Uuid;
 
 use crate::cli::Outcome;
@@ -154,7 +153,7 @@ fn record(
     let config = project.config();
     let block = config.resource(&mark.address.type_name, &mark.address.name);
     let lifecycle = block.and_then(|index| config.resources.get(index)).map(|block| &block.lifecycle);
-    let now = Timestamp::now();
+    let now = source::now();
     Record {
         id: mark.id,
         type_name: mark.address.type_name.clone(),

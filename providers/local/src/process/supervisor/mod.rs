@@ -8,6 +8,7 @@ mod exec;
 mod log;
 mod service;
 
+use deployctl_sdk::source;
 use std::io::Read as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -163,7 +164,7 @@ impl Supervisor {
     /// Watches over the service until it ends: whether with success, or `None` if it was told to stop.
     async fn watch(&mut self, service: &mut Service) -> Option<bool> {
         self.status.service = Identity::of(service.pid());
-        self.status.started_at = Some(jiff::Timestamp::now().to_string());
+        self.status.started_at = Some(source::now().to_string());
         self.status.phase = Phase::Running;
         self.tell();
         let woken = self.wait(Some(service), Duration::MAX).await;
