@@ -10,7 +10,6 @@ mod blocks;
 mod body;
 mod brackets;
 mod check;
-mod constant;
 mod duration;
 mod evaluate;
 mod fields;

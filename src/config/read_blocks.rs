@@ -14,7 +14,7 @@ use super::blocks::{
 use super::body::{Body, BodyBlock, key_text, span};
 use super::fields::{Fields, no_labels};
 use super::read_resource::condition;
-use super::{constant, labels, version};
+use super::{labels, version};
 use crate::diagnostic::{Diagnostic, Span, did_you_mean};
 use crate::lang::{self, Expression};
 
@@ -117,7 +117,7 @@ fn default_of(
     instead: Option<Span>,
     complaints: &mut Vec<Diagnostic>,
 ) -> Option<deployctl_sdk::Value> {
-    match constant::evaluate(expression) {
+    match lang::evaluate_constant(expression) {
         Ok(value) => match ty.convert(&value) {
             Ok(value) => Some(value),
             Err(mismatch) => {

@@ -8,7 +8,6 @@ use deployctl_sdk::{Files, Type, Value};
 
 use super::blocks::Variable;
 use super::body::Body;
-use super::constant::{self, Constants};
 use super::{Configuration, mask, syntax, validation};
 use crate::diagnostic::{Diagnostic, SourceMap, Span, did_you_mean};
 use crate::error::{Error, Result};
@@ -229,7 +228,7 @@ impl Resolver<'_> {
     }
 
     fn written_value(&self, variable: &Variable, expression: &Expression) -> Result<Value, Vec<Diagnostic>> {
-        let value = lang::evaluate(expression, &Constants(self.outside))?;
+        let value = lang::evaluate(expression, &lang::Constants(self.outside))?;
         variable.ty.convert(&value).map_err(|mismatch| {
             let message = format!("wrong type for the variable `{}`: {mismatch}", variable.name);
             if variable.sensitive {
@@ -271,7 +270,7 @@ impl Resolver<'_> {
     fn parsed(&mut self, variable: &Variable, text: &str, origin: Origin) -> Result<Value, Vec<Diagnostic>> {
         let shown = if variable.sensitive { "" } else { text };
         let file = self.sources.add(origin.name(&variable.name), shown);
-        constant::evaluate(&lang::parse_expression(file, text)?)
+        lang::evaluate_constant(&lang::parse_expression(file, text)?)
     }
 }
 

@@ -8,6 +8,7 @@
 //! brings, and whatever a function needs of the outside comes through an [`Outside`]. So the same text evaluated twice
 //! with the same scope is the same value.
 
+mod constant;
 mod evaluate;
 mod expression;
 mod functions;
@@ -25,6 +26,7 @@ mod properties;
 #[cfg(test)]
 mod tests;
 
+pub use constant::{Constants, evaluate_constant};
 pub use evaluate::evaluate;
 pub use expression::{Expression, parse_expression, syntax_error};
 pub use functions::{FunctionDoc, functions};

@@ -1,17 +1,13 @@
 //! Type constraints: `string`, `list(number)`, `object({ a = optional(string, "x") })`.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
-use deployctl_sdk::{Field, FileError, Files, Type, Value};
+use deployctl_sdk::{Field, Type, Value};
 use hcl_edit::Span as _;
 use hcl_edit::expr::{Expression as Tree, FuncCall, Object, ObjectKey};
 
-use hcl_edit::visit::Visit;
-
-use super::evaluate::evaluate;
+use super::constant::evaluate_constant;
 use super::expression::{Expression, span_of};
-use super::scope::{Outside, Scope, Step, Unresolved};
 use crate::diagnostic::{Diagnostic, FileId, did_you_mean};
 
 const PLAIN: [&str; 4] = ["string", "number", "bool", "any"];
@@ -146,12 +142,7 @@ impl Parser {
     }
 
     fn default(&mut self, ty: &Type, expr: &Tree) -> Option<Value> {
-        let mut calls = Calls(None);
-        calls.visit_expr(expr);
-        if let Some(call) = calls.0 {
-            return self.complain(&Tree::from(call), "a default cannot call a function", "not a plain value");
-        }
-        match evaluate(&Expression::new(self.file, expr.clone()), &Nothing) {
+        match evaluate_constant(&Expression::new(self.file, expr.clone())) {
             Ok(value) => match ty.convert(&value) {
                 Ok(value) => Some(value),
                 Err(mismatch) => self.complain(expr, format!("the default does not fit: {mismatch}"), "this default"),
@@ -168,74 +159,4 @@ impl Parser {
         self.diagnostics.push(Diagnostic::error(span, message, label).with_help(HELP));
         None
     }
-}
-
-/// Finds a function call.
-struct Calls(Option<FuncCall>);
-
-impl Visit for Calls {
-    fn visit_func_call(&mut self, call: &FuncCall) {
-        self.0 = Some(call.clone());
-    }
-}
-
-/// The scope of a default: there are no names and no outside in it.
-struct Nothing;
-
-impl Scope for Nothing {
-    fn resolve(&self, root: &str, _: &[Step]) -> Result<(Value, usize), Unresolved> {
-        Err(Unresolved { message: format!("a default cannot refer to `{root}`"), help: None })
-    }
-
-    fn outside(&self) -> &dyn Outside {
-        self
-    }
-}
-
-impl Outside for Nothing {
-    fn files(&self) -> &dyn Files {
-        self
-    }
-
-    fn root(&self) -> &Path {
-        Path::new("/")
-    }
-
-    fn env(&self, _: &str) -> Option<String> {
-        None
-    }
-
-    fn timestamp(&self) -> String {
-        String::new()
-    }
-
-    fn uuid(&self, _: &str) -> String {
-        String::new()
-    }
-}
-
-impl Files for Nothing {
-    fn read(&self, path: &Path) -> Result<std::sync::Arc<[u8]>, FileError> {
-        Err(no_files(path))
-    }
-
-    fn capture(&self, path: &Path) -> Result<deployctl_sdk::CapturedFile, FileError> {
-        Err(no_files(path))
-    }
-
-    fn list(&self, folder: &Path) -> Result<Vec<String>, FileError> {
-        Err(no_files(folder))
-    }
-
-    fn entries(&self, folder: &Path, _: &str) -> Result<Vec<String>, FileError> {
-        Err(no_files(folder))
-    }
-
-    fn content(&self, _: &deployctl_sdk::Digest) -> Result<std::sync::Arc<[u8]>, FileError> {
-        Err(no_files(Path::new("")))
-    }
-}
-
-fn no_files(path: &Path) -> FileError {
-    FileError { path: path.to_owned(), reason: "a default cannot read files".to_owned() }
 }

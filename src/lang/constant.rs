@@ -1,24 +1,29 @@
-//! Expressions that may refer to nothing: defaults of variables, and what is given for them.
+//! Expressions that may refer to nothing: defaults, in variables and in types, and what is given for variables.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use deployctl_sdk::{CapturedFile, Digest, FileError, Files, Value};
+use hcl_edit::Span as _;
 use hcl_edit::expr::FuncCall;
 use hcl_edit::visit::Visit;
 
-use super::body::span;
+use super::evaluate::evaluate;
+use super::expression::{Expression, span_of};
+use super::scope::{Outside, Scope, Step, Unresolved};
 use crate::diagnostic::{Diagnostic, FileId};
-use crate::lang::{self, Expression, Outside, Scope, Step, Unresolved};
 
 /// Evaluates an expression that may use neither references nor functions.
-pub(super) fn evaluate(expression: &Expression) -> Result<Value, Vec<Diagnostic>> {
+///
+/// # Errors
+/// Every function call in it; or else what evaluating finds wrong, a reference for example.
+pub fn evaluate_constant(expression: &Expression) -> Result<Value, Vec<Diagnostic>> {
     let mut calls = Calls { file: expression.file, found: Vec::new() };
     calls.visit_expr(&expression.tree);
     if !calls.found.is_empty() {
         return Err(calls.found);
     }
-    lang::evaluate(expression, &Nothing)
+    evaluate(expression, &Nothing)
 }
 
 struct Calls {
@@ -28,8 +33,7 @@ struct Calls {
 
 impl Visit for Calls {
     fn visit_func_call(&mut self, call: &FuncCall) {
-        use hcl_edit::Span as _;
-        let place = span(self.file, call.span().or_else(|| call.name.name.span()));
+        let place = span_of(self.file, call.span().or_else(|| call.name.name.span()));
         self.found.push(
             Diagnostic::error(place, "a plain value must stand here, without functions", "a function call")
                 .with_help("compute it in `locals` instead"),
@@ -54,7 +58,7 @@ impl Scope for Nothing {
 }
 
 /// A scope in which nothing can be referred to, but functions work: for files of variables.
-pub(super) struct Constants<'o>(pub &'o dyn Outside);
+pub struct Constants<'o>(pub &'o dyn Outside);
 
 impl Scope for Constants<'_> {
     fn resolve(&self, root: &str, steps: &[Step]) -> Result<(Value, usize), Unresolved> {
