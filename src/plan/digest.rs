@@ -5,7 +5,7 @@
 //! be used to guess them.
 
 use deployctl_sdk::value::{Seal, Tagged};
-use deployctl_sdk::{Digest, Value};
+use deployctl_sdk::{CapturedFile, Child, Diff, Digest, Value};
 use sha2::{Digest as _, Sha256};
 
 use super::{Plan, ResourceChange};
@@ -22,21 +22,34 @@ pub(super) fn digest(plan: &Plan, inputs: &Inputs, seal: &dyn Seal) -> Digest {
     add(&plan.lineage.to_string());
     add(&plan.environment);
     add(&serde_json::to_string(&plan.mode).unwrap_or_default());
+    // Each part begins with its length, so that nothing at the end of one can pass for the beginning of the next.
+    add(&inputs.files.len().to_string());
     for (path, file) in &inputs.files {
         add(path);
         add(&file.digest.to_string());
+        add(mode(file));
     }
+    add(&inputs.listings.len().to_string());
+    for (folder, names) in &inputs.listings {
+        add(folder);
+        add(&serde_json::to_string(names).unwrap_or_default());
+    }
+    add(&inputs.variables.len().to_string());
     for (name, value) in &inputs.variables {
         add(name);
         add(&normal(value, seal));
     }
+    add(&inputs.env.len().to_string());
     for (name, value) in &inputs.env {
         add(name);
-        add(&seal.seal(value.as_deref().unwrap_or_default().as_bytes()).unwrap_or_default());
+        // A variable that is not set is another thing than an empty one.
+        add(&value.as_ref().map(|value| seal.seal(value.as_bytes()).unwrap_or_default()).unwrap_or_default());
     }
     let mut actions: Vec<String> = plan.changes.iter().map(|change| action(change, seal)).collect();
     actions.sort();
+    add(&actions.len().to_string());
     actions.iter().for_each(|action| add(action));
+    add(&plan.outputs.len().to_string());
     for output in &plan.outputs {
         add(&output.name);
         add(&output.before.as_ref().map(|value| normal(value, seal)).unwrap_or_default());
@@ -45,30 +58,33 @@ pub(super) fn digest(plan: &Plan, inputs: &Inputs, seal: &dyn Seal) -> Digest {
     Digest::from_bytes(hasher.finalize().into())
 }
 
+fn mode(file: &CapturedFile) -> &'static str {
+    if file.executable { "executable" } else { "plain" }
+}
+
 fn action(change: &ResourceChange, seal: &dyn Seal) -> String {
-    let diffs: Vec<_> = change
-        .diffs
-        .iter()
-        .map(|diff| {
-            let side = |value: &Option<Value>| value.as_ref().map(|value| normal(value, seal));
-            (diff.path.to_string(), side(&diff.before), side(&diff.after))
-        })
-        .collect();
+    let differences = |diffs: &[Diff]| -> Vec<_> {
+        let side = |value: &Option<Value>| value.as_ref().map(|value| normal(value, seal));
+        diffs.iter().map(|diff| (diff.path.to_string(), side(&diff.before), side(&diff.after))).collect()
+    };
     let children: Vec<_> = change
         .children
         .iter()
-        .map(|child| (child.kind.as_str(), child.name.as_str(), child.action, child.reason.as_str()))
+        .map(|child| {
+            let Child { kind, name, action, reason, diffs } = child;
+            (kind.as_str(), name.as_str(), *action, reason.as_str(), differences(diffs))
+        })
         .collect();
-    let captured: Vec<_> = change.captured.iter().map(|file| (file.path.as_str(), file.digest)).collect();
+    let captured: Vec<_> = change.captured.iter().map(|file| (file.path.as_str(), file.digest, mode(file))).collect();
     let parts = (
         change.address.to_string(),
         change.action,
         &change.reason,
         normal(&change.planned, seal),
-        diffs,
+        differences(&change.diffs),
         children,
         captured,
-        change.provider.name.as_ref(),
+        (change.provider.name.as_ref(), change.provider.alias.as_deref()),
         normal(&change.provider.settings, seal),
     );
     serde_json::to_string(&parts).unwrap_or_default()
@@ -77,3 +93,6 @@ fn action(change: &ResourceChange, seal: &dyn Seal) -> String {
 fn normal(value: &Value, seal: &dyn Seal) -> String {
     serde_json::to_string(&Tagged::new(value, seal)).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;
