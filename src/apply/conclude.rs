@@ -224,7 +224,8 @@ fn after_make(finished: &Finished) -> Option<Record> {
         return prior.and_then(|prior| if finished.deleted { only_deposed(prior) } else { Some(prior) });
     };
     let made_by = before.planned.clone()?;
-    if failed && is_new && !applied.tainted && prior.as_ref().and_then(|prior| prior.object.as_ref()) == Some(&object) {
+    let untouched = prior.as_ref().and_then(|prior| prior.object.as_ref()) == Some(&object);
+    if failed && untouched && !applied.tainted && applied.deposed.is_empty() {
         return prior;
     }
     if failed && replaces_prior {

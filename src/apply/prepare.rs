@@ -6,7 +6,7 @@ use std::time::Duration;
 use deployctl_sdk::{
     Action, Change, Connection, Desired, ErrorKind, HealthReport, Object, Observed, Operation, Ownership,
     PlanRequest as ProviderRequest, PlannedChange, ProviderError, ReadRequest, Reason, ReplaceOrder, ResourceId,
-    ResourceSchema, RiskKind, Value, default_plan,
+    ResourceSchema, RiskKind, Value, default_plan, source,
 };
 
 use super::run::Carrier;
@@ -158,16 +158,12 @@ impl Carrier<'_> {
         let identity = provider.and_then(|provider| provider.identity(&change.type_name, &done.config));
         let before = self.before(change, operation, change.id, record.as_deref(), identity, Some(planned_record));
         let timeout = if operation == Operation::Update { block.timeouts.update } else { block.timeouts.create };
-        // An update also clears away what an earlier replacement left; a create-first replacement has its own step for it.
-        let deposed = match (&record, first) {
-            (Some(record), false) => record.deposed.iter().map(|old| (old.id, old.object.clone())).collect(),
-            _ => Vec::new(),
-        };
         let ready = Ready {
             step,
             connection,
             operations: vec![done],
-            deposed,
+            // What an earlier replacement left has a step of its own, after what uses it has moved.
+            deposed: Vec::new(),
             before,
             retry: block.retry,
             timeout,
@@ -434,7 +430,7 @@ impl Carrier<'_> {
         change: &ResourceChange,
         record: Option<&Record>,
     ) -> Record {
-        let now = jiff::Timestamp::now();
+        let now = source::now();
         Record {
             id: change.id,
             type_name: change.type_name.clone(),

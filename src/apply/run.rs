@@ -26,7 +26,7 @@ use crate::config::Strategy;
 use crate::error::{Error, Result};
 use crate::event::{Event, Events, Ledger, Outcome, Skip};
 use crate::model::Values;
-use crate::plan::steps::{StepKind, Steps};
+use crate::plan::steps::{Recorded, StepKind, Steps};
 use crate::plan::{Mode, Plan, Planned, restore};
 use crate::project::{Project, Session, refuse_protected};
 use crate::providers::Connections;
@@ -49,6 +49,7 @@ pub async fn apply(
 ) -> Result<(Applied, State, Session)> {
     refuse_protected(&planned.plan)?;
     let Session { lock, current, command } = session;
+    let known = project.inputs();
     let kept = keep_inputs(project, &planned.plan).await?;
     let (lineage, digest) = (current.state.lineage, planned.plan.digest);
     let engines = planned.plan.engines.clone();
@@ -68,6 +69,10 @@ pub async fn apply(
     let refreshes = planned.plan.mode == Mode::RefreshOnly && !planned.refreshed.is_empty();
     let changed = carrier.changed || refreshes || !planned.plan.outputs.is_empty();
     let mut last = vec![Entry::Outputs(outputs.clone())];
+    if project.inputs() != known {
+        // What was planned in the middle of the run may have read files that nothing had asked for before.
+        last.push(Entry::Inputs(keep_inputs(project, &planned.plan).await?));
+    }
     if !planned.refreshed.is_empty() {
         last.push(Entry::Refreshed(planned.refreshed.clone()));
     }
@@ -173,9 +178,11 @@ impl<'p> Carrier<'p> {
         options: &'p ApplyOptions,
     ) -> Result<Self> {
         let plan = &planned.plan;
-        let dependencies: HashMap<&Address, &[Address]> =
-            state.records.iter().map(|(address, record)| (address, record.dependencies.as_slice())).collect();
-        let steps = Steps::new(&plan.changes, &|address| dependencies.get(address).copied().unwrap_or_default());
+        let recorded: HashMap<&Address, &Record> =
+            state.records.iter().map(|(address, record)| (address, &**record)).collect();
+        let steps = Steps::new(&plan.changes, &|address| {
+            recorded.get(address).map(|record| Recorded::of(record)).unwrap_or_default()
+        });
         let strategy = project.config().deployment.strategy;
         let schedule_size = steps.real;
         let mut records = state.records.clone();

@@ -12,6 +12,7 @@ use deployctl_sdk::{Action, Address, Operation, Reason, ReplaceOrder};
 use petgraph::graph::DiGraph;
 
 use super::ResourceChange;
+use crate::state::Record;
 
 /// What a step does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,13 +55,29 @@ pub struct Steps {
     pub real: usize,
 }
 
-/// What a recorded resource was made after; for deletions the order turns round.
-pub type RecordedDependencies<'r> = dyn Fn(&Address) -> &'r [Address] + 'r;
+/// What is recorded of a resource, as far as the order hangs on it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Recorded<'r> {
+    /// What it was made after; for deletions the order turns round.
+    pub dependencies: &'r [Address],
+    /// Whether an earlier replacement left old ones of it behind.
+    pub deposed: bool,
+}
+
+impl<'r> Recorded<'r> {
+    /// What a record says of it.
+    pub fn of(record: &'r Record) -> Self {
+        Self { dependencies: &record.dependencies, deposed: !record.deposed.is_empty() }
+    }
+}
+
+/// Answers what is recorded of a resource; nothing of most new ones.
+pub type Records<'r> = dyn Fn(&Address) -> Recorded<'r> + 'r;
 
 impl Steps {
     /// Builds the graph for these changes.
-    pub fn new(changes: &[ResourceChange], recorded: &RecordedDependencies<'_>) -> Self {
-        let mut builder = Builder::new(changes);
+    pub fn new(changes: &[ResourceChange], recorded: &Records<'_>) -> Self {
+        let mut builder = Builder::new(changes, recorded);
         builder.order_makers();
         builder.order_removers(recorded);
         builder.finish()
@@ -117,7 +134,7 @@ struct Builder<'c> {
 }
 
 impl<'c> Builder<'c> {
-    fn new(changes: &'c [ResourceChange]) -> Self {
+    fn new(changes: &'c [ResourceChange], recorded: &Records<'_>) -> Self {
         let mut builder = Self {
             changes,
             nodes: Vec::with_capacity(changes.len()),
@@ -131,19 +148,20 @@ impl<'c> Builder<'c> {
         };
         for (index, change) in changes.iter().enumerate() {
             builder.groups.entry(change.address.resource()).or_default().push(index);
-            builder.add_steps(index, change);
+            let deposed = recorded(&change.address).deposed;
+            builder.add_steps(index, change, deposed);
         }
         builder
     }
 
-    fn add_steps(&mut self, index: usize, change: &ResourceChange) {
+    fn add_steps(&mut self, index: usize, change: &ResourceChange, deposed: bool) {
         let (made, gone) = match change.action {
             Action::Update if change.reason == Reason::Deposed => {
                 (None, Some(self.add(index, StepKind::RemoveDeposed)))
             }
             Action::NoOp | Action::Read => (None, None),
-            Action::Create => (Some(self.add(index, StepKind::Do(Operation::Create))), None),
-            Action::Update => (Some(self.add(index, StepKind::Do(Operation::Update))), None),
+            Action::Create => self.add_maker(index, Operation::Create, deposed),
+            Action::Update => self.add_maker(index, Operation::Update, deposed),
             Action::Deferred => (Some(self.add(index, StepKind::PlanLate)), None),
             Action::Forget => (None, Some(self.add(index, StepKind::Forget))),
             Action::Delete => (None, Some(self.add(index, StepKind::Do(Operation::Delete)))),
@@ -153,16 +171,20 @@ impl<'c> Builder<'c> {
                 self.edge(gone, made);
                 (Some(made), Some(gone))
             }
-            Action::Replace(ReplaceOrder::CreateFirst) => {
-                let made = self.add(index, StepKind::Do(Operation::Replace));
-                let gone = self.add(index, StepKind::RemoveDeposed);
-                self.edge(made, gone);
-                (Some(made), Some(gone))
-            }
+            Action::Replace(ReplaceOrder::CreateFirst) => self.add_maker(index, Operation::Replace, true),
         };
         if let (Some(a), Some(b)) = (self.made.get_mut(index), self.gone.get_mut(index)) {
             (*a, *b) = (made, gone);
         }
+    }
+
+    /// The step that makes something, and where old ones are left behind another that removes them: what still uses an old
+    /// one is moved to the new one in between.
+    fn add_maker(&mut self, index: usize, operation: Operation, deposed: bool) -> (Option<usize>, Option<usize>) {
+        let made = self.add(index, StepKind::Do(operation));
+        let gone = deposed.then(|| self.add(index, StepKind::RemoveDeposed));
+        gone.into_iter().for_each(|gone| self.edge(made, gone));
+        (Some(made), gone)
     }
 
     fn add(&mut self, change: usize, kind: StepKind) -> usize {
@@ -198,14 +220,14 @@ impl<'c> Builder<'c> {
     }
 
     /// What was made after something goes before it.
-    fn order_removers(&mut self, recorded: &RecordedDependencies<'_>) {
+    fn order_removers(&mut self, recorded: &Records<'_>) {
         for (index, change) in self.changes.iter().enumerate() {
             let deletes_first = matches!(change.action, Action::Delete | Action::Replace(ReplaceOrder::DeleteFirst));
             // An update that lets go of something comes before that goes, and so does the removal of an old one.
             let (made, gone) = (self.made.get(index).copied().flatten(), self.gone.get(index).copied().flatten());
             let Some(step) = gone.or(made.filter(|_| change.action == Action::Update)) else { continue };
             let goes = if deletes_first { Goes::BeforeAnythingNew } else { Goes::ForGood };
-            for dependency in recorded(&change.address) {
+            for dependency in recorded(&change.address).dependencies {
                 match self.gone_node(dependency, goes) {
                     Some(after) if deletes_first => self.edge(step, after),
                     Some(after) => self.wish(step, after),
@@ -260,7 +282,8 @@ impl<'c> Builder<'c> {
             Action::Delete => goes != Goes::AsDeposed,
             Action::Replace(ReplaceOrder::DeleteFirst) => goes == Goes::BeforeAnythingNew,
             Action::Replace(ReplaceOrder::CreateFirst) => goes == Goes::AsDeposed,
-            Action::Update => goes == Goes::AsDeposed && change.reason == Reason::Deposed,
+            // Where it has a step in which something goes, that is what an earlier replacement left.
+            Action::Create | Action::Update => goes == Goes::AsDeposed,
             _ => false,
         };
         let removers: Vec<usize> = self
@@ -392,11 +415,19 @@ mod tests {
 
     /// The steps in the order in which one at a time would run, as `symbol name`.
     fn order(changes: &[ResourceChange], recorded: &[(&str, &[&str])]) -> Vec<String> {
+        order_with(changes, recorded, &[])
+    }
+
+    /// The same where old ones of these are left behind.
+    fn order_with(changes: &[ResourceChange], recorded: &[(&str, &[&str])], deposed: &[&str]) -> Vec<String> {
         let recorded: HashMap<Address, Vec<Address>> = recorded
             .iter()
             .map(|(name, needs)| (address(name), needs.iter().map(|name| address(name)).collect()))
             .collect();
-        let steps = Steps::new(changes, &|address| recorded.get(address).map(Vec::as_slice).unwrap_or_default());
+        let steps = Steps::new(changes, &|address| Recorded {
+            dependencies: recorded.get(address).map(Vec::as_slice).unwrap_or_default(),
+            deposed: deposed.contains(&&*address.name),
+        });
         let mut waits: Vec<usize> = steps.nodes.iter().map(|node| node.waits_for).collect();
         let mut done = Vec::new();
         while let Some(step) = (0..waits.len()).find(|step| waits[*step] == 0) {
@@ -463,6 +494,15 @@ mod tests {
     }
 
     #[test]
+    fn what_an_earlier_replacement_left_goes_after_what_uses_it_has_moved() {
+        for action in [Action::Update, Action::Create] {
+            let changes = [change("a", action, &[]), change("b", Action::Update, &["a"])];
+            let order = order_with(&changes, &[("b", &["a"])], &["a"]);
+            assert_eq!(order[1..], ["~b", "xa"], "{action:?}");
+        }
+    }
+
+    #[test]
     fn where_the_old_order_contradicts_the_new_one_the_new_one_holds() {
         // b needed a, which needed c; now b needs c itself, c is replaced, and a goes.
         let changes = [
@@ -487,7 +527,7 @@ mod tests {
             other.address.key = Some(deployctl_sdk::InstanceKey::Index(index));
             changes.push(other);
         }
-        let steps = Steps::new(&changes, &|_| &[]);
+        let steps = Steps::new(&changes, &|_| Recorded::default());
         let edges: usize = steps.nodes.iter().map(|node| node.next.len()).sum();
         assert_eq!(edges, 1_000);
         assert_eq!(steps.waves(changes.len()).iter().map(Vec::len).collect::<Vec<_>>(), [500, 500]);

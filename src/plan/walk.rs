@@ -4,14 +4,13 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use deployctl_sdk::change::Note;
-use deployctl_sdk::{Action, Address, Diff, Digest, Object, Reason, Value, default_plan};
+use deployctl_sdk::{Action, Address, Diff, Digest, Object, Reason, Value, default_plan, source};
 use futures_util::{StreamExt as _, stream};
-use jiff::Timestamp;
 
 use super::instance::ProviderChoice;
 use super::question::{Answer, Question};
 use super::select::Selection;
-use super::steps::Steps;
+use super::steps::{Recorded, Records, Steps};
 use super::{
     Mode, Observation, OutputChange, Plan, PlanRequest, ReadCost, ResourceChange, Seen, digest, observe, orphans,
     risks, shape_of,
@@ -373,15 +372,15 @@ impl<'p> Walk<'p> {
         if !self.failures.is_empty() {
             return Err(failed(&self.failures));
         }
-        let recorded: &dyn Fn(&Address) -> &'p [Address] = &|address| {
-            let records = &self.current.state.records;
-            records.get(address).map(|record| record.dependencies.as_slice()).unwrap_or_default()
+        let recorded: &Records<'p> = &|address| {
+            let record = self.current.state.records.get(address);
+            record.map(|record| Recorded::of(record)).unwrap_or_default()
         };
         let waves = Steps::new(&self.changes, recorded).waves(self.changes.len());
         let outputs = self.output_changes();
         let mut plan = Plan {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            at: Timestamp::now(),
+            at: source::now(),
             mode: self.request.mode.clone(),
             environment: self.project.environment().clone(),
             lineage: self.current.state.lineage,

@@ -19,7 +19,7 @@ use super::codec::{ProviderIn, ProviderOut, Reader, RecordIn, RecordOut, outputs
 use super::document::{ProviderRef, Record, State};
 use super::frames::{self, Chain, Tolerance};
 use super::keys::DataKey;
-use super::store::RunOutcome;
+use super::store::{KeptInputs, RunOutcome};
 use crate::error::{Error, Result};
 use crate::event::{LedgerEntry, Outcome};
 
@@ -58,6 +58,15 @@ pub struct RunHeader {
     /// The versions of the engines' programs that it found.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub engines: BTreeMap<String, String>,
+}
+
+impl RunHeader {
+    fn learn(&mut self, entry: &Entry) {
+        if let Entry::Inputs(KeptInputs { inputs, files }) = entry {
+            self.inputs = *inputs;
+            self.files.clone_from(files);
+        }
+    }
 }
 
 /// An action that was started; interrupted, if nothing says how it ended.
@@ -105,6 +114,8 @@ pub enum Entry {
     Refreshed(Vec<(Address, Option<Arc<Record>>)>),
     /// The outputs now.
     Outputs(BTreeMap<Arc<str>, Value>),
+    /// Where the inputs are kept now that the run has asked for more of them than were known when it began.
+    Inputs(KeptInputs),
     /// The state as a whole takes another place: an edit by hand.
     Rebased {
         /// Its lineage.
@@ -165,7 +176,10 @@ impl Journal {
         let (line, chain) = self.chain.line(&text);
         self.log.append(self.chain.length, line).await?;
         self.chain = chain;
-        entries.into_iter().for_each(|entry| self.fold.take(entry));
+        for entry in entries {
+            self.header.learn(&entry);
+            self.fold.take(entry);
+        }
         Ok(())
     }
 }
@@ -200,6 +214,8 @@ impl Fold {
             }
             Entry::Refreshed(records) => records.into_iter().for_each(|(address, record)| self.set(address, record)),
             Entry::Outputs(outputs) => self.state.outputs = outputs,
+            // The header has them.
+            Entry::Inputs(_) => {}
             Entry::Rebased { lineage, serial, engines } => {
                 self.state =
                     State { lineage, serial, engines, ..std::mem::replace(&mut self.state, State::new(lineage)) };
@@ -254,7 +270,7 @@ pub(crate) fn read(
     };
     let frames = frames::read(PURPOSE, bytes, Tolerance::Torn).map_err(damaged)?;
     let Some((first, rest)) = frames.contents.split_first() else { return Ok(None) };
-    let header: RunHeader = serde_json::from_slice(first).map_err(|_| {
+    let mut header: RunHeader = serde_json::from_slice(first).map_err(|_| {
         let version = serde_json::from_slice::<Versioned>(first).map(|v| v.format_version).unwrap_or_default();
         match version > JOURNAL_FORMAT_VERSION {
             true => super::envelope::newer("journal", place, version, JOURNAL_FORMAT_VERSION),
@@ -270,6 +286,7 @@ pub(crate) fn read(
                 let why = words(&error);
                 Error::failed(format!("the journal {place} cannot be read at line {}: {why}", index + 2))
             })?;
+            header.learn(&entry);
             fold.take(entry);
         }
     }
@@ -301,6 +318,10 @@ enum EntryOut<'a> {
     },
     Outputs {
         outputs: BTreeMap<&'a str, deployctl_sdk::value::Tagged<'a>>,
+    },
+    Inputs {
+        inputs: Option<Digest>,
+        files: &'a BTreeMap<String, Digest>,
     },
     Rebased {
         lineage: Lineage,
@@ -349,6 +370,7 @@ impl<'a> EntryOut<'a> {
                 Self::Refreshed { records: records.iter().map(|(address, r)| (address, record(r))).collect() }
             }
             Entry::Outputs(outputs) => Self::Outputs { outputs: outputs_out(outputs, seal) },
+            Entry::Inputs(KeptInputs { inputs, files }) => Self::Inputs { inputs: *inputs, files },
             Entry::Rebased { lineage, serial, engines } => {
                 Self::Rebased { lineage: *lineage, serial: *serial, engines }
             }
@@ -414,6 +436,12 @@ struct RefreshedIn<'r> {
 struct OutputsIn<'r> {
     #[serde(borrow)]
     outputs: BTreeMap<String, &'r RawValue>,
+}
+
+#[derive(Deserialize)]
+struct InputsIn {
+    inputs: Option<Digest>,
+    files: BTreeMap<String, Digest>,
 }
 
 #[derive(Deserialize)]
@@ -488,6 +516,10 @@ impl<'de> EntryIn<'de> {
             "outputs" => {
                 let read: OutputsIn<'de> = serde_json::from_str(text)?;
                 reader.outputs(read.outputs).map(Entry::Outputs)
+            }
+            "inputs" => {
+                let InputsIn { inputs, files } = serde_json::from_str(text)?;
+                Ok(Entry::Inputs(KeptInputs { inputs, files }))
             }
             "rebased" => {
                 let RebasedIn { lineage, serial, engines } = serde_json::from_str(text)?;

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use deployctl_sdk::{Address, Digest};
+use deployctl_sdk::{Address, Digest, source};
 use jiff::Timestamp;
 
 use super::backend::Condition;
@@ -74,7 +74,7 @@ impl Store {
     /// # Errors
     /// When the lock is lost or something cannot be written; the journal then stays, and the next command completes it.
     pub async fn commit(&self, lock: &Lock, mut journal: Journal, outcome: RunOutcome) -> Result<State> {
-        journal.append(vec![Entry::Finished { at: Timestamp::now(), outcome }]).await?;
+        journal.append(vec![Entry::Finished { at: source::now(), outcome }]).await?;
         self.settle(lock, &journal.header, &journal.fold).await
     }
 
@@ -87,7 +87,9 @@ impl Store {
             let key = self.keys.ready().await?;
             let body = codec::write_state(&state, Some(header.run), key)
                 .map_err(|error| Error::failed(format!("the state cannot be written: {error}")))?;
-            if let Some((at, outcome)) = changed {
+            if let Some((at, outcome)) = changed
+                && (outcome.ok || self.differs(&state).await?)
+            {
                 self.leave_revision(header, *at, outcome.ok, state.serial, &body).await?;
             }
             let document = envelope::wrap(&STATE, &body);
@@ -99,6 +101,15 @@ impl Store {
         }
         self.close(header, fold, state.serial).await?;
         Ok(state)
+    }
+
+    /// Whether a state holds something else than the one that is there. A run whose every action failed with nothing done
+    /// counts as a run, and leaves nothing to go back to.
+    async fn differs(&self, state: &State) -> Result<bool> {
+        let before = self.stored().await?.map(|stored| stored.state);
+        Ok(before.map_or(!state.records.is_empty() || !state.outputs.is_empty(), |before| {
+            before.lineage != state.lineage || before.records != state.records || before.outputs != state.outputs
+        }))
     }
 
     async fn leave_revision(

@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use deployctl_sdk::{Digest, Lineage};
-use jiff::Timestamp;
+use deployctl_sdk::{Digest, Lineage, source};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -303,7 +302,7 @@ impl Store {
     pub async fn prune(&self, lock: &Lock, retention: Retention, dry_run: bool) -> Result<Pruned> {
         lock.check().await?;
         let revisions = self.revisions().await?;
-        let now = Timestamp::now().as_second();
+        let now = source::now().as_second();
         let young = i64::try_from(retention.days).unwrap_or(i64::MAX).saturating_mul(86_400);
         let old_ones =
             revisions.len().saturating_sub(usize::try_from(retention.revisions.max(1)).unwrap_or(usize::MAX));
@@ -365,7 +364,7 @@ fn untouched(state: Option<State>, exists: bool) -> Loaded {
 }
 
 /// Where a run's inputs were put.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KeptInputs {
     /// The inputs themselves.
     pub inputs: Option<Digest>,
@@ -388,7 +387,7 @@ impl RunHeader {
         let info = LockInfo::of_this_process(command);
         Self {
             format_version: journal::JOURNAL_FORMAT_VERSION,
-            run: Uuid::new_v4(),
+            run: source::uuid(),
             lineage,
             base_serial,
             command: info.command,

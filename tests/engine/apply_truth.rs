@@ -150,3 +150,43 @@ async fn dependents_move_over_before_the_old_one_goes_even_a_run_later() {
     context.settled().await;
     assert_eq!(context.names(), ["a", "b"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_update_removes_what_was_left_behind_only_after_its_dependents_have_moved() {
+    let text = |color: &str, size: u32| {
+        let order = "lifecycle {\n create_before_destroy = true\n}";
+        let a = object("a", &format!("color = \"{color}\"\nsize = {size}\n{order}"));
+        format!("{a}{}", object("b", "input = sim_object.a.id"))
+    };
+    let context = Context::new(&text("red", 1));
+    context.apply().await;
+    context.main(&text("blue", 1));
+    context.script.once("update sim_object.b", Bend::Fails(Why::Refused));
+    context.run().await;
+    assert_eq!(context.names(), ["a", "a", "b"], "b still uses the old one");
+    context.main(&text("blue", 2));
+    context.script.began();
+    context.apply().await;
+    let expected = ["update sim_object.a", "update sim_object.b", "delete sim_object.a"];
+    assert_eq!(context.script.began(), expected);
+    context.settled().await;
+    assert_eq!(context.names(), ["a", "b"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_in_which_nothing_worked_is_recorded_and_leaves_nothing_to_go_back_to() {
+    let context = Context::new(&object("a", "size = 1"));
+    context.apply().await;
+    let before = context.record("sim_object.a").await;
+    context.main(&object("a", "size = 2"));
+    context.script.once("update sim_object.a", Bend::Fails(Why::Refused));
+    context.run().await;
+    assert_eq!(context.record("sim_object.a").await, before, "nothing was done to it");
+    let project = context.project().await;
+    let revisions: Vec<u64> = project.store().revisions().await.unwrap().iter().map(|one| one.serial).collect();
+    assert_eq!(revisions, [1]);
+    let results: Vec<String> = project.store().history().await.unwrap().into_iter().map(|entry| entry.result).collect();
+    assert_eq!(results, ["ok", "failed: sim_object.a"]);
+    context.apply().await;
+    context.settled().await;
+}

@@ -291,7 +291,7 @@ async fn the_target_is_the_newest_successful_one_that_differs() {
     context.apply().await;
     let nothing = roll_back(&context, None).await;
     assert_eq!(kind(nothing), ErrorKind::Failed);
-    context.main(&object("a", "size = 2"));
+    context.main(&format!("{}{}", object("a", "size = 2"), object("b", "")));
     context.script.once("update sim_object.a", Bend::Fails(deployctl_sdk::ErrorKind::Refused));
     context.run().await;
     context.main(&object("a", "size = 3"));
@@ -332,4 +332,24 @@ async fn a_run_that_changes_nothing_leaves_no_revision() {
     let names = |files: &std::collections::BTreeMap<PathBuf, Vec<u8>>| files.keys().cloned().collect::<Vec<_>>();
     assert_eq!(names(&before), names(&context.bytes()));
     assert_eq!(context.state().await.serial, 1);
+}
+
+#[tokio::test]
+async fn a_file_that_was_first_read_in_the_middle_of_a_run_is_kept_with_it() {
+    let text = |size: u32| {
+        let b = object("b", "input = file(\"${sim_object.a.zone}.txt\")");
+        format!("{}{b}", object("a", &format!("size = {size}")))
+    };
+    let context = Context::new(&text(1));
+    context.write("north.txt", "first");
+    context.apply().await;
+    context.write("north.txt", "second");
+    context.main(&text(2));
+    context.apply().await;
+    // Whatever the checkout has by then.
+    std::fs::remove_file(context.file("north.txt")).unwrap();
+    let ran = roll_back(&context, Some(1)).await.unwrap_or_else(|error| panic!("{}", told(&error)));
+    assert!(ran.applied.is_success(), "{:#?}", ran.applied.ledger);
+    let record = context.record("sim_object.b").await.unwrap();
+    assert_eq!(record.object.as_ref().unwrap().attributes.get("input").unwrap().as_str(), Some("first"));
 }

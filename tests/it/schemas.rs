@@ -123,7 +123,7 @@ async fn what_rests_is_as_its_schema_says() {
     let loaded = store.load().await.unwrap();
     let inputs = Some(store.blobs().put(b"inputs", true).await.unwrap());
     let kept = KeptInputs { inputs, files: [("main.hcl".to_owned(), Digest::of(b"main"))].into() };
-    let header = RunHeader::new("apply", loaded.state.lineage, 0, Digest::of(b"plan"), kept);
+    let header = RunHeader::new("apply", loaded.state.lineage, 0, Digest::of(b"plan"), kept.clone());
     let mut journal = store.begin(&lock, header, &loaded.state).await.unwrap();
     let (address, record) = (Address::new("local_file", "page"), full_record());
     let action = Interrupted {
@@ -147,6 +147,7 @@ async fn what_rests_is_as_its_schema_says() {
         .append(vec![
             Entry::Refreshed(vec![(gone, None), (address.clone(), Some(Arc::new(record)))]),
             Entry::Outputs([("page".into(), Value::from("hunter2").into_sensitive())].into()),
+            Entry::Inputs(kept),
             Entry::Rebased {
                 lineage: loaded.state.lineage,
                 serial: 0,
