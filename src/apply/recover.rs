@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use deployctl_sdk::{Address, Found, Lineage, Lost, Object, Operation, Ownership};
 
+use crate::crash_point;
 use crate::error::{Error, Result};
 use crate::providers::Connections;
 use crate::state::{Deposed, Interrupted, Loaded, ProviderRef, Record, Status};
@@ -55,7 +56,10 @@ pub(super) async fn look_for(
                 prior: interrupted.prior.as_ref().and_then(|prior| prior.object.clone()),
             })
             .collect();
-        let found = connection.find(&lost).await.map_err(cannot)?;
+        crash_point::pass();
+        let found = connection.find(&lost).await;
+        crash_point::pass();
+        let found = found.map_err(cannot)?;
         if found.len() != lost.len() {
             let text =
                 format!("the provider `{}` answered for {} of {} resources", provider.name, found.len(), lost.len());

@@ -9,6 +9,7 @@ use deployctl_sdk::{
 
 use super::Seen;
 use crate::config::ResourceBlock;
+use crate::crash_point;
 use crate::project::Project;
 use crate::providers::Connections;
 use crate::state::{ProviderRef, Record};
@@ -40,7 +41,11 @@ impl Question<'_> {
             desired: &self.prepared,
             files: project.files(),
         };
-        connections.get(&self.provider).await?.plan(request).await
+        let connection = connections.get(&self.provider).await?;
+        crash_point::pass();
+        let planned = connection.plan(request).await;
+        crash_point::pass();
+        planned
     }
 
     fn recorded(&self) -> Option<&Object> {

@@ -2,7 +2,7 @@
 //! process is left behind.
 //!
 //! The points are counted, not timed: every write of the journal and the state and every call of a provider has one before
-//! and one after it. A short run takes some of them; with `DEPLOYCTL_TEST_LONG=1` all are taken.
+//! and one after it. A short run takes some of them; with `DEPLOYCTL_TEST_LONG=1` all are taken, and they are more than 200.
 #![cfg(target_os = "linux")]
 
 use std::collections::BTreeMap;
@@ -11,10 +11,15 @@ use std::path::Path;
 use crate::context::{Answer, Context};
 
 /// How many points of each command a short run takes.
-const SHORT: usize = 8;
+const SHORT: usize = 6;
 
 /// More points than any of these runs has.
 const MANY: usize = 400;
+
+/// Where the first of two runs that are killed dies: in the middle, with services started.
+const RECOVERED_FROM: usize = 40;
+
+const CRASH_AT: &str = "DEPLOYCTL_TEST_CRASH_AT";
 
 const MARK: &str = "DEPLOYED_BY_TEST";
 
@@ -47,55 +52,95 @@ resource "local_file" "{name}" {{
 }
 
 #[test]
-fn an_apply_killed_anywhere_can_be_done_again() {
-    let points = each_point(
-        |context| context.write("main.hcl", &configuration(1)),
-        "apply --auto-approve",
-        |context| {
-            settled(context, 1);
-        },
-    );
-    assert!(points >= 20, "there are only {points} points");
+fn a_run_killed_anywhere_can_be_done_again() {
+    let killed: usize = [an_apply(), a_change(), a_replacement(), a_rollback(), a_destroy(), a_recovery()].iter().sum();
+    println!("killed at {killed} points");
+    let least = if is_long() { 200 } else { 6 * SHORT };
+    assert!(killed >= least, "killed at only {killed} points");
 }
 
-#[test]
-fn a_change_killed_anywhere_can_be_done_again() {
+fn an_apply() -> usize {
+    let prepare = |context: &Context| context.write("main.hcl", &configuration(1));
+    each_point(prepare, "apply --auto-approve", |context| settled(context, 1))
+}
+
+fn a_change() -> usize {
     let prepare = |context: &Context| {
         context.write("main.hcl", &configuration(1));
         done(&context.run("apply --auto-approve"));
         context.write("main.hcl", &configuration(2));
     };
-    each_point(prepare, "apply --auto-approve", |context| settled(context, 2));
+    each_point(prepare, "apply --auto-approve", |context| settled(context, 2))
 }
 
-#[test]
-fn a_destroy_killed_anywhere_can_be_done_again() {
+/// Everything anew, the new one beside the old one, with what depends on it moved over before the old one goes.
+fn a_replacement() -> usize {
     let prepare = |context: &Context| {
         context.write("main.hcl", &configuration(1));
         done(&context.run("apply --auto-approve"));
     };
-    each_point(prepare, "destroy --auto-approve", nothing_left);
+    each_point(prepare, "apply --auto-approve --replace local_process.first --replace local_file.third", |context| {
+        settled(context, 1);
+    })
 }
 
-/// Kills a command at one point after the other, each time from a fresh start, runs it again, and looks. How many points
-/// there are.
+fn a_rollback() -> usize {
+    let prepare = |context: &Context| {
+        for version in [1, 2] {
+            context.write("main.hcl", &configuration(version));
+            done(&context.run("apply --auto-approve"));
+        }
+    };
+    // The revision is named: the run that was killed may have left one itself.
+    each_point(prepare, "rollback --to 1 --auto-approve", |context| {
+        context.write("main.hcl", &configuration(1));
+        settled(context, 1);
+    })
+}
+
+fn a_destroy() -> usize {
+    let prepare = |context: &Context| {
+        context.write("main.hcl", &configuration(1));
+        done(&context.run("apply --auto-approve"));
+    };
+    each_point(prepare, "destroy --auto-approve", nothing_left)
+}
+
+/// The run that completes the record of one that was killed is killed itself.
+fn a_recovery() -> usize {
+    let prepare = |context: &Context| {
+        context.write("main.hcl", &configuration(1));
+        let killed =
+            context.command().args(["apply", "--auto-approve"]).env(CRASH_AT, RECOVERED_FROM.to_string()).output();
+        assert_eq!(killed.unwrap().status.code(), None, "the first run was not killed");
+    };
+    each_point(prepare, "apply --auto-approve", |context| settled(context, 1))
+}
+
+/// Kills a command at one point after the other, each time from a fresh start, runs it again, and looks. At how many points
+/// it was killed.
 fn each_point(prepare: impl Fn(&Context), command: &str, look: impl Fn(&Context)) -> usize {
     let total = count(&prepare, command);
-    let long = std::env::var_os("DEPLOYCTL_TEST_LONG").is_some();
-    let step = if long { 1 } else { (total / SHORT).max(1) };
+    let step = if is_long() { 1 } else { (total / SHORT).max(1) };
+    let mut killed = 0;
     for point in (0..total).step_by(step) {
         let mut context = fresh();
         prepare(&context);
-        context.set("DEPLOYCTL_TEST_CRASH_AT", &point.to_string());
-        let killed = context.run(command);
-        assert_eq!(killed.code, -1, "not killed at point {point} of {total}: {killed}");
-        context.set("DEPLOYCTL_TEST_CRASH_AT", "");
+        context.set(CRASH_AT, &point.to_string());
+        let answer = context.run(command);
+        assert_eq!(answer.code, -1, "not killed at point {point} of {total}: {answer}");
+        context.set(CRASH_AT, "");
         done(&context.run(command));
         look(&context);
         done(&context.run("destroy --auto-approve"));
         nothing_left(&context);
+        killed += 1;
     }
-    total
+    killed
+}
+
+fn is_long() -> bool {
+    std::env::var_os("DEPLOYCTL_TEST_LONG").is_some()
 }
 
 /// How many points a command has, found by halving: a run that is not killed has fewer.
@@ -105,13 +150,13 @@ fn count(prepare: &impl Fn(&Context), command: &str) -> usize {
         let middle = dies.midpoint(lives);
         let mut context = fresh();
         prepare(&context);
-        context.set("DEPLOYCTL_TEST_CRASH_AT", &middle.to_string());
+        context.set(CRASH_AT, &middle.to_string());
         if context.run(command).code == -1 {
             dies = middle;
         } else {
             lives = middle;
         }
-        context.set("DEPLOYCTL_TEST_CRASH_AT", "");
+        context.set(CRASH_AT, "");
         done(&context.run("destroy --auto-approve"));
     }
     lives

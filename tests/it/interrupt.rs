@@ -72,6 +72,32 @@ fn one_interrupt_finishes_what_runs_and_starts_nothing_more() {
     }
 }
 
+/// The window is closed: the kernel hangs up on everybody in it, and there is nowhere left to write to.
+#[test]
+fn a_closed_terminal_finishes_what_runs_and_starts_nothing_more() {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    let context = Context::with(TWO_STEPS);
+    // Closed in the child, or the terminal would stay open for as long as that lives.
+    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+    let controller = openpt(flags).unwrap();
+    grantpt(&controller).unwrap();
+    unlockpt(&controller).unwrap();
+    let name = ptsname(&controller, Vec::new()).unwrap();
+    let open = || std::fs::File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap();
+    // A session of its own, with that terminal as its own.
+    let mut command = Command::new("setsid");
+    command.args(["--ctty", env!("CARGO_BIN_EXE_deployctl"), "apply", "--auto-approve"]).current_dir(context.path());
+    command.env("HOME", context.path()).stdin(open()).stdout(open()).stderr(open());
+    let mut run = command.spawn().unwrap();
+    drop(command);
+    wait_for(&context.file("began"));
+    drop(controller);
+    let status = run.wait().unwrap();
+    assert_eq!(status.code(), Some(5), "it did not end by itself: {status:?}");
+    assert_eq!(context.read("done"), "slow\n", "what ran was to be finished, and nothing after it started");
+    goes_on(&context, "slow\nafter\n");
+}
+
 #[test]
 fn two_interrupts_cancel_what_runs() {
     let context = Context::with(TWO_STEPS);
@@ -83,7 +109,7 @@ fn two_interrupts_cancel_what_runs() {
 }
 
 #[test]
-fn a_disk_that_fills_up_loses_nothing() {
+pub fn a_disk_that_fills_up_loses_nothing() {
     let files: String = (0..8)
         .map(|index| {
             format!("resource \"local_file\" \"f{index}\" {{\n  path = \"f{index}\"\n  content = \"{index}\"\n}}\n")

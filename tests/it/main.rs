@@ -18,3 +18,4 @@ mod generated;
 mod interrupt;
 mod schemas;
 mod simulation;
+mod small_disk;
