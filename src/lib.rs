@@ -13,7 +13,7 @@
 //! (the commands), [`inputs`] (everything a run was made from), [`providers`] (which providers there are), [`builtin`] (the
 //! provider that needs no engine), [`health`] (does it work), [`project`] (one configuration in one environment), [`import`] (what
 //! is to be managed from now on), [`logs`], [`diagnostic`] and [`error`] (complaints and failures),
-//! [`crash_point`] (where the tests kill it). `docs/architecture.md` is the map
+//! `upgrade` (records of older schemas), [`crash_point`] (where the tests kill it). `docs/architecture.md` is the map
 //! of the whole house.
 
 pub mod apply;
@@ -35,3 +35,4 @@ pub mod project;
 pub mod providers;
 pub mod render;
 pub mod state;
+mod upgrade;

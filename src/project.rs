@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use deployctl_sdk::{Address, Digest, Files, Lineage, Place, Value};
-use jiff::Timestamp;
+use deployctl_sdk::{Address, Digest, Files, Lineage, Place, Value, source};
 
 use crate::apply::recover;
 use crate::config::{self, Configuration, ResourceBlock, Schemas, VariableInputs};
@@ -18,6 +17,7 @@ use crate::model::Graph;
 use crate::plan::{Plan, SavedPlan};
 use crate::providers::{Connections, Providers};
 use crate::state::{BackendConfig, DataKey, Lock, LockInfo, Revision, State, Store};
+use crate::upgrade;
 
 /// What a command line says about the configuration to work on.
 #[derive(Debug, Clone, Default)]
@@ -80,7 +80,7 @@ impl Project {
         let root = deployctl_sdk::fs::canonical(&options.dir).map_err(|error| {
             Error::usage(error.to_string()).with_hint("`-C DIR` names the folder that the configuration is in")
         })?;
-        let recorder = Arc::new(Recorder::of_checkout(root.clone(), Timestamp::now().to_string()));
+        let recorder = Arc::new(Recorder::of_checkout(root.clone(), source::now().to_string()));
         let schemas = Schemas::new(providers.schemas());
         let (config, warnings) = config::load_checked(&*recorder, &schemas)?;
         check_version(&config)?;
@@ -303,7 +303,8 @@ impl Project {
     /// # Errors
     /// When the state cannot be read.
     pub async fn current(&self) -> Result<Current> {
-        let loaded = self.store.load().await?;
+        let mut loaded = self.store.load().await?;
+        upgrade::loaded(&mut loaded, &self.providers, &self.schemas)?;
         let connections = self.connections(&loaded.state);
         let exists = loaded.exists;
         let seal = match self.store.keys().existing().await? {
@@ -337,12 +338,14 @@ impl Project {
         if let (false, Some(lineage)) = (loaded.exists, lineage) {
             loaded.state.lineage = lineage;
         }
+        upgrade::loaded(&mut loaded, &self.providers, &self.schemas)?;
         let connections = self.connections(&loaded.state);
         let exists = loaded.exists;
         let seal = self.store.keys().ready().await?.clone();
         let state = if loaded.run.is_some() {
             let (resolved, lines) = recover::resolve(&loaded, &connections).await?;
-            let state = self.store.recover_journal(&lock, loaded, resolved).await?;
+            let mut state = self.store.recover_journal(&lock, loaded, resolved).await?;
+            upgrade::state(&mut state, &self.providers, &self.schemas)?;
             self.events.send(Event::Recovered { lines });
             state
         } else {

@@ -7,6 +7,7 @@
 mod condition;
 mod digest;
 mod document;
+mod engines;
 mod file;
 mod instance;
 mod observe;

@@ -1,10 +1,10 @@
 //! A saved plan, looked at again before it is applied: it must still fit the state and what is really there.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use deployctl_sdk::{Action, Address, AttrPath, Object, default_plan, patch};
 
-use super::{Plan, Planned, ResourceChange, Seen, observe};
+use super::{Plan, Planned, ResourceChange, Seen, engines, observe};
 use crate::error::{Error, ErrorKind, Result};
 use crate::project::{Current, Project};
 
@@ -47,18 +47,9 @@ pub async fn reopen(project: &Project, current: &Current, mut plan: Plan) -> Res
         }
     }
     let here = current.connections.engines().await;
-    plan.warnings.extend(other_engines(&plan.engines, &here));
+    plan.warnings.extend(engines::differing("the plan was made", &plan.engines, &here));
     plan.engines.extend(here);
     Ok(Planned { plan, refreshed: Vec::new(), observed })
-}
-
-/// What to say of engines that are not of the version that the plan was made with.
-fn other_engines(then: &BTreeMap<String, String>, now: &BTreeMap<String, String>) -> Vec<String> {
-    let differing = now.iter().filter_map(|(name, here)| {
-        let made = then.get(name).filter(|made| *made != here)?;
-        Some(format!("the plan was made with {name} {made}, and {name} {here} is here"))
-    });
-    differing.collect()
 }
 
 /// The first attribute that is not as the plan saw it. What only the engine decides counts where the plan shows it.
@@ -95,19 +86,4 @@ fn fits_state(plan: &Plan, current: &Current) -> Result<()> {
 fn stale(why: &str) -> Error {
     Error::new(ErrorKind::Stale, format!("the saved plan does not fit any more: {why}"))
         .with_hint("make the plan again, and look at it again; nothing was changed")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_engine_of_another_version_is_named_with_both() {
-        let engines = |entries: &[(&str, &str)]| -> BTreeMap<String, String> {
-            entries.iter().map(|(name, version)| ((*name).to_owned(), (*version).to_owned())).collect()
-        };
-        let then = engines(&[("docker", "20.10.24"), ("terraform", "1.11.4")]);
-        let now = engines(&[("docker", "24.0.7"), ("terraform", "1.11.4"), ("ansible", "2.19")]);
-        assert_eq!(other_engines(&then, &now), ["the plan was made with docker 20.10.24, and docker 24.0.7 is here"]);
-    }
 }

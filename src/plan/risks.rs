@@ -1,6 +1,6 @@
 //! What a person would want to know before saying yes, as far as the schema tells. Providers add what only they know.
 
-use deployctl_sdk::{Action, ReplaceOrder, ResourceSchema, Risk, RiskKind};
+use deployctl_sdk::{Action, Note, ReplaceOrder, ResourceSchema, Risk, RiskKind};
 
 use super::ResourceChange;
 
@@ -24,5 +24,16 @@ pub(super) fn assess(change: &mut ResourceChange, schema: Option<&ResourceSchema
     }
     if schema.interrupts && change.action == Action::Replace(ReplaceOrder::DeleteFirst) {
         add(RiskKind::Interrupts, "the old one stops before the new one starts");
+    }
+}
+
+/// Says of a change in a rollback what it will not bring back.
+pub(super) fn say_what_stays_lost(change: &mut ResourceChange, schema: Option<&ResourceSchema>) {
+    let Some(schema) = schema else { return };
+    let data = schema.holds_data.then(|| "the data in it".to_owned());
+    if let (Some(what), true) =
+        (schema.not_brought_back.clone().or(data), !matches!(change.action, Action::NoOp | Action::Forget))
+    {
+        change.notes.push(Note(format!("a rollback does not bring back {what}")));
     }
 }

@@ -7,6 +7,7 @@ use deployctl_sdk::change::Note;
 use deployctl_sdk::{Action, Address, Diff, Digest, Object, Reason, Value, default_plan, source};
 use futures_util::{StreamExt as _, stream};
 
+use super::engines;
 use super::instance::ProviderChoice;
 use super::question::{Answer, Question};
 use super::select::Selection;
@@ -394,11 +395,24 @@ impl<'p> Walk<'p> {
             waves,
             read: self.read,
             digest: Digest::of(b""),
+            warnings: self.warnings(),
             engines: self.engines,
-            warnings: self.project.warnings().to_vec(),
         };
+        if matches!(plan.mode, Mode::Rollback { .. }) {
+            for change in &mut plan.changes {
+                let schema = self.project.schemas().resource(&change.type_name).map(|(_, schema)| schema);
+                risks::say_what_stays_lost(change, schema);
+            }
+        }
         plan.digest = digest::digest(&plan, &self.project.inputs(), &self.current.seal);
         Ok(Planned { plan, refreshed: self.refreshed, observed: self.observed })
+    }
+
+    /// Warnings about the configuration, and about engines that are not those that the state was made with.
+    fn warnings(&self) -> Vec<String> {
+        let then = &self.state().engines;
+        let engines = engines::differing("the state was last changed", then, &self.engines);
+        self.project.warnings().iter().cloned().chain(engines).collect()
     }
 
     fn output_changes(&self) -> Vec<OutputChange> {

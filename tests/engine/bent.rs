@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use deployctl_sdk::sim::{Sim, World};
 use deployctl_sdk::{
-    Applied, Change, Connection, Desired, ErrorKind, Files, Found, HealthReport, Lost, Object, Observed, Operation,
+    Applied, Change, Connection, Desired, Engine, ErrorKind, Files, Found, HealthReport, Lost, Object, Observed, Operation,
     Ownership, Place, PlanRequest, PlannedChange, Prepared, Provider, ProviderError, ProviderSchema, ReadRequest, Run,
     Value, patch,
 };
@@ -51,6 +51,8 @@ pub struct Inner {
     planning: usize,
     /// The most resources that were planned at one time.
     pub most_planned: usize,
+    /// The version of its engine; none is told where this is empty.
+    pub version: String,
     running: usize,
     /// The most operations that ran at one time.
     pub most: usize,
@@ -129,6 +131,21 @@ impl Provider for Bent {
         self.sim.identity(type_name, config)
     }
 
+    /// In version 1 it was spelt `colour`.
+    fn upgrade(&self, type_name: &str, version: u32, object: Object) -> Result<Object, ProviderError> {
+        let mut attributes = object.attributes.as_map().cloned().unwrap_or_default();
+        match attributes.remove("colour") {
+            Some(color) if version == 1 => {
+                attributes.insert("color".into(), color);
+                Ok(Object { attributes: Value::from(attributes), ..object })
+            }
+            _ => {
+                let text = format!("{type_name} of version {version} has no colour");
+                Err(ProviderError::new(ErrorKind::Internal, text))
+            }
+        }
+    }
+
     async fn configure(&self, settings: &Value, place: &Place) -> Result<Arc<dyn Connection>, ProviderError> {
         assert!(!settings.contains_unknown(), "configured with unknown settings");
         self.script.inner().settings.push(settings.clone());
@@ -195,6 +212,11 @@ impl Connection for BentConnection {
             false => answer,
         };
         batch.iter().zip(answers).map(answer).collect()
+    }
+
+    async fn engine(&self) -> Option<Engine> {
+        let version = self.script.inner().version.clone();
+        (!version.is_empty()).then(|| Engine { program: "bent".to_owned(), version })
     }
 
     async fn plan(&self, request: PlanRequest<'_>) -> Result<PlannedChange, ProviderError> {

@@ -353,3 +353,19 @@ async fn a_file_that_was_first_read_in_the_middle_of_a_run_is_kept_with_it() {
     let record = context.record("sim_object.b").await.unwrap();
     assert_eq!(record.object.as_ref().unwrap().attributes.get("input").unwrap().as_str(), Some("first"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_rollback_says_what_it_does_not_bring_back() {
+    let mut context = Context::new(&object("a", "size = 1"));
+    context.schema = |schema| schema.resources.iter_mut().for_each(|one| one.holds_data = true);
+    context.apply().await;
+    context.main(&object("a", "size = 2"));
+    let said = |plan: &Plan| plan.changes.iter().any(|change| format!("{:?}", change.notes).contains("the data in it"));
+    assert!(!said(&context.plan().await));
+    context.apply().await;
+    let project = context.project().await;
+    let current = project.current().await.unwrap();
+    let earlier = project.at_revision(&project.rollback_target(None).await.unwrap()).await.unwrap();
+    let request = PlanRequest { mode: Mode::Rollback { to: 1 }, ..PlanRequest::default() };
+    assert!(said(&plan::plan(&earlier, &current, &request).await.unwrap().plan));
+}

@@ -45,6 +45,9 @@ pub struct ResourceSchema {
     pub host_bound: bool,
     /// Whether deleting it loses data that deployctl cannot bring back.
     pub holds_data: bool,
+    /// What of it a rollback does not bring back, in words that go on from "a rollback does not bring back"; `None` where it
+    /// brings back all of it. Where `holds_data` stands, that is said in any case.
+    pub not_brought_back: Option<String>,
     /// Whether deleting or replacing it interrupts a service.
     pub interrupts: bool,
     /// Whether a new one can stand beside the old one, so that `create_before_destroy` is possible.
@@ -71,6 +74,7 @@ impl ResourceSchema {
             attributes: Vec::new(),
             host_bound: false,
             holds_data: false,
+            not_brought_back: None,
             interrupts: false,
             create_first: true,
             hands_over: false,

@@ -79,6 +79,7 @@ fn plan_of(changes: Vec<ResourceChange>) -> Plan {
         waves: vec![vec![0]],
         read: ReadCost::default(),
         digest: Digest::of(b""),
+        engines: BTreeMap::new(),
         warnings: Vec::new(),
     }
 }
@@ -198,12 +199,13 @@ fn every_input_moves_it() {
 
 #[test]
 fn serial_times_identities_remarks_and_artefacts_do_not_move_it() {
-    let edits: [(&str, fn(&mut Plan, &mut Inputs)); 13] = [
+    let edits: [(&str, fn(&mut Plan, &mut Inputs)); 14] = [
         ("serial", |plan, _| plan.serial = 99),
         ("version", |plan, _| plan.version = "0.1.9".to_owned()),
         ("time", |plan, _| plan.at = jiff::Timestamp::UNIX_EPOCH),
         ("read", |plan, _| plan.read = ReadCost { resources: 5, millis: 7 }),
         ("unchanged", |plan, _| plan.unchanged = 77),
+        ("engines", |plan, _| drop(plan.engines.insert("docker".to_owned(), "29".to_owned()))),
         ("waves", |plan, _| plan.waves.clear()),
         ("warnings", |plan, _| plan.warnings.push("careful".to_owned())),
         ("identity", |plan, _| plan.changes[0].id = ResourceId::random()),

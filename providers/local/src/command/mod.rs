@@ -28,6 +28,7 @@ pub(crate) fn schema() -> ResourceSchema {
         attributes are only recorded. A command that was interrupted is run again, so it should stand that. \n\n\
         The commands inherit deployctl's environment without its own `DEPLOYCTL_…` variables.";
     let mut schema = ResourceSchema::new(TYPE, doc);
+    schema.not_brought_back = Some("what its commands did".to_owned());
     schema.example = EXAMPLE.to_owned();
     schema.host_bound = true;
     schema.create_first = false;
