@@ -1,7 +1,7 @@
 //! The fuzz targets on stable: every regression, then the corpus with seeded mutations. `cargo fuzz run TARGET` goes further.
 //!
 //! A find is written to `fuzz/regressions/TARGET` under a name that says what it was, and stays there. `FUZZ_SEED=n` repeats
-//! a run. With `DEPLOYCTL_TEST_LONG=1` each target runs for a minute.
+//! a run. `DEPLOYCTL_TEST_FUZZ_SECONDS=n` goes on for so long with each target; with `DEPLOYCTL_TEST_LONG=1` that is a minute.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -17,8 +17,8 @@ mod targets;
 /// How many mutations a short run tries.
 const SHORT: usize = 3_000;
 
-/// How long a long run goes on.
-const LONG: Duration = Duration::from_secs(60);
+/// For how long a long run goes on, in seconds.
+const LONG: u64 = 60;
 
 /// The longest one input may take.
 const HANG: Duration = Duration::from_secs(5);
@@ -156,16 +156,18 @@ fn run(name: &str, target: fn(&[u8])) {
     }
     let seed = std::env::var("FUZZ_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
     let mut dice = Dice::about(seed, name);
-    let long = std::env::var_os("DEPLOYCTL_TEST_LONG").is_some();
+    let seconds = std::env::var("DEPLOYCTL_TEST_FUZZ_SECONDS").ok().and_then(|seconds| seconds.parse().ok());
+    let seconds = seconds.or(std::env::var_os("DEPLOYCTL_TEST_LONG").map(|_| LONG)).map(Duration::from_secs);
     let begun = Instant::now();
     let mut tried = 0;
-    while if long { begun.elapsed() < LONG } else { tried < SHORT } {
+    while seconds.map_or(tried < SHORT, |seconds| begun.elapsed() < seconds) {
         let data = mutated(&corpus, &mut dice);
         if let Err(why) = attempt(target, &data) {
             panic!("{name}, FUZZ_SEED={seed}, try {tried}: {why}\n{}\n{data:?}", String::from_utf8_lossy(&data));
         }
         tried += 1;
     }
+    println!("{name}: {tried} inputs tried");
 }
 
 fn attempt(target: fn(&[u8]), data: &[u8]) -> Result<(), String> {

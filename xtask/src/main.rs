@@ -7,7 +7,9 @@ mod cargo;
 mod docs;
 mod engines;
 mod files;
+mod fuzz;
 mod output;
+mod prove;
 mod quickstart;
 mod test;
 mod web;
@@ -36,6 +38,10 @@ enum Chore {
     Engines(engines::Arguments),
     /// Run all tests of the workspace
     Test(test::Arguments),
+    /// Try the fuzz targets
+    Fuzz(fuzz::Arguments),
+    /// The long run: attack what the program promises, for an hour or more
+    Prove(prove::Arguments),
     /// Write the parts of docs/ that are made from the program itself
     Docs(docs::Arguments),
 }
@@ -46,6 +52,8 @@ fn main() -> ExitCode {
         Chore::Quickstart(arguments) => quickstart::run(&arguments),
         Chore::Engines(arguments) => engines::run(&arguments),
         Chore::Test(arguments) => test::run(&arguments),
+        Chore::Fuzz(arguments) => fuzz::run(&arguments),
+        Chore::Prove(arguments) => prove::run(&arguments),
         Chore::Docs(arguments) => docs::run(&arguments),
     };
     match ended {
