@@ -40,6 +40,7 @@ pub enum Kept {
 #[derive(Default)]
 pub struct MemoryBackend {
     disk: Arc<Mutex<Disk>>,
+    shared: bool,
 }
 
 #[derive(Default)]
@@ -67,6 +68,11 @@ impl MemoryBackend {
     /// An empty disk.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// An empty disk that stands for a place which others can read, so that no key is kept there.
+    pub fn shared() -> Self {
+        Self { shared: true, ..Self::default() }
     }
 
     /// How many writes there have been: puts, appends and deletions, failed ones included.
@@ -265,7 +271,7 @@ impl Backend for MemoryBackend {
     }
 
     fn keeps_key(&self) -> bool {
-        true
+        !self.shared
     }
 }
 

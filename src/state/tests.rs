@@ -282,6 +282,39 @@ async fn a_flipped_bit_is_never_believed() {
 }
 
 #[tokio::test]
+async fn a_flipped_bit_of_a_captured_content_never_changes_it() {
+    let (backend, store) = memory();
+    run(&store, &resource(1)).await.unwrap();
+    let plain = store.blobs().put(b"a text of some length, a text of some length", false).await.unwrap();
+    let sealed = store.blobs().put(b"a secret of some length", true).await.unwrap();
+    for digest in [plain, sealed] {
+        let whole = store.blobs().get(&digest).await.unwrap();
+        // A bit that unpacking does not look at changes nothing.
+        let safe = async || store.blobs().get(&digest).await.map_or(true, |read| read == whole);
+        let path = blobs::path_of(&digest);
+        let mut bit = 0;
+        while backend.flip(&path, bit) {
+            assert!(safe().await, "bit {bit} of {path} was believed");
+            backend.flip(&path, bit);
+            bit += 1;
+        }
+        assert!(bit > 200);
+    }
+}
+
+#[tokio::test]
+async fn a_shared_place_keeps_no_key_and_takes_no_secret_without_one() {
+    let backend = Arc::new(MemoryBackend::shared());
+    let store = Store::open_on(backend.clone(), None);
+    let error = run(&store, &resource(1)).await.unwrap_err();
+    assert!(error.message.contains("no data key"), "{error}");
+    assert!(error.hint.as_deref().unwrap().contains(STATE_KEY_VARIABLE), "{error:?}");
+    assert_eq!(Backend::list(&*backend, "").await.unwrap(), [""; 0], "something was written all the same");
+    let store = Store::open_on(backend, Some(DataKey::new([7; 32])));
+    run(&store, &resource(1)).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_flipped_bit_of_the_journal_costs_at_most_its_last_line() {
     let (backend, store) = memory();
     let lock = locked(&store).await.unwrap();

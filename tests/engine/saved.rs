@@ -127,6 +127,30 @@ async fn a_plan_is_stale_once_reality_moved() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_plan_of_another_minor_version_is_refused_with_both_named() {
+    let context = Context::new(&object("a", "size = 1"));
+    let (file, _) = save(&context, "plan").await;
+    let bytes = deployctl_sdk::fs::read(&file).unwrap();
+    let (head, rest) = (b"deployctl-plan\n", &bytes["deployctl-plan\n".len() + 65..]);
+    let end = rest.iter().position(|byte| *byte == b'\n').unwrap();
+    for (version, refused) in [("0.999.0", true), (env!("CARGO_PKG_VERSION"), false)] {
+        // Written as that version would have written it, checksum and all.
+        let header = String::from_utf8(rest[..end].to_vec()).unwrap();
+        let header = header.replace(&format!("\"{}\"", env!("CARGO_PKG_VERSION")), &format!("\"{version}\""));
+        let rest = [header.as_bytes(), &rest[end..]].concat();
+        let sum = deployctl_sdk::Digest::of(&rest).to_string();
+        std::fs::write(&file, [head.as_slice(), sum.as_bytes(), b"\n", &rest].concat()).unwrap();
+        match SavedPlan::header(&file) {
+            Ok(_) => assert!(!refused),
+            Err(error) => {
+                assert!(refused && error.kind == ErrorKind::Stale, "{error}");
+                assert!(error.message.contains(version) && error.message.contains(env!("CARGO_PKG_VERSION")));
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn any_bit_that_flips_is_noticed() {
     let context = Context::new(&object("a", "size = 1"));
     let (file, _) = save(&context, "plan").await;

@@ -16,6 +16,7 @@ mod formats;
 mod fuzz;
 mod generated;
 mod interrupt;
+mod proof;
 mod schemas;
 mod simulation;
 mod small_disk;
