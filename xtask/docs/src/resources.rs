@@ -103,6 +103,9 @@ fn traits(resource: &ResourceSchema) -> String {
     if resource.holds_data {
         lines.push("Deleting it loses data that deployctl cannot bring back; plans say so.".to_owned());
     }
+    if let Some(what) = &resource.not_brought_back {
+        lines.push(format!("A rollback does not bring back {what}; its plan says so."));
+    }
     if resource.interrupts {
         lines.push("Deleting or replacing it interrupts a service; plans say so.".to_owned());
     }
