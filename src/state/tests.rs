@@ -218,7 +218,9 @@ async fn crash_and_go_on(write: u64, way: Fault) {
     serials.clear();
     let revisions = store.revisions().await.unwrap();
     serials.extend(revisions.iter().map(|revision| revision.serial));
-    assert_eq!(serials, (1..=state.serial).collect::<Vec<_>>(), "{case}: one revision for each serial");
+    // What was killed before it had done anything has its line, and nothing to go back to.
+    let did = history.iter().filter(|entry| !entry.actions.is_empty()).map(|entry| entry.serial);
+    assert_eq!(serials, did.collect::<Vec<_>>(), "{case}: one revision for each run that did something");
     assert_eq!(store.state_of(revisions.last().unwrap()).await.unwrap(), state, "{case}");
 }
 

@@ -389,7 +389,7 @@ fn types_are_read() {
         ("\"string\"", "a type stands without quotes"),
         ("list", "`list` needs the type"),
         ("object({ a = optional(number, \"x\") })", "the default does not fit"),
-        ("object({ a = optional(string, timestamp()) })", "cannot call a function"),
+        ("object({ a = optional(string, timestamp()) })", "without functions"),
         ("map(string, string)", "takes one argument"),
         ("optional(string)", "only within `object"),
     ] {
