@@ -151,8 +151,11 @@ impl Inner {
             Event::ApplyFinished { .. } => self.finish_total(),
             _ => {}
         }
-        if !text.is_empty() {
-            self.bars.suspend(|| output.say(text));
+        if !text.is_empty() && self.bars.is_hidden() {
+            output.say(text);
+        } else if !text.is_empty() {
+            // Not `suspend`, which panics when the terminal was closed in the meantime.
+            let _ = self.bars.println(text.trim_end_matches('\n'));
         }
     }
 

@@ -10,7 +10,7 @@ mod model;
 mod run;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use deployctl::plan::Mode;
 use deployctl_sdk::conformance::Dice;
@@ -36,14 +36,23 @@ fn seeds() -> std::ops::Range<u64> {
 
 #[test]
 fn every_run_ends_in_the_truth() {
-    let mut failed = Vec::new();
-    for seed in seeds() {
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| live(seed))) {
-            let text = panic.downcast_ref::<String>().cloned();
-            failed.push((seed, text.unwrap_or_else(|| "a panic".to_owned())));
+    let (seeds, failed) = (Mutex::new(seeds()), Mutex::new(Vec::new()));
+    let work = || {
+        // Enough failures to look into, and no reason to go on.
+        while let (Some(seed), true) = (seeds.lock().unwrap().next(), failed.lock().unwrap().len() < 12) {
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| live(seed))) {
+                let text = panic.downcast_ref::<String>().cloned();
+                failed.lock().unwrap().push((seed, text.unwrap_or_else(|| "a panic".to_owned())));
+            }
         }
-        assert!(failed.len() < 12, "{}", told(&failed));
-    }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(work);
+        }
+    });
+    let mut failed = failed.into_inner().unwrap();
+    failed.sort();
     assert!(failed.is_empty(), "{}", told(&failed));
 }
 
