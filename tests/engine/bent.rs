@@ -7,9 +7,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use deployctl_sdk::sim::{Sim, World};
 use deployctl_sdk::{
-    Applied, Change, Connection, Desired, Engine, ErrorKind, Files, Found, HealthReport, Lost, Object, Observed, Operation,
-    Ownership, Place, PlanRequest, PlannedChange, Prepared, Provider, ProviderError, ProviderSchema, ReadRequest, Run,
-    Value, patch,
+    Applied, Change, Connection, Desired, Engine, ErrorKind, Files, Found, HealthReport, Lost, Object, Observed,
+    Operation, Ownership, Place, PlanRequest, PlannedChange, Prepared, Provider, ProviderError, ProviderSchema,
+    ReadRequest, Run, Value, patch,
 };
 
 /// What goes otherwise than the simulation would have it.
