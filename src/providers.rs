@@ -31,6 +31,8 @@ impl Providers {
         providers.add(deployctl_provider_docker::provider());
         #[cfg(feature = "ansible")]
         providers.add(Arc::new(deployctl_provider_ansible::AnsibleProvider::new()));
+        #[cfg(feature = "compose")]
+        providers.add(deployctl_provider_compose::provider());
         providers
     }
 

@@ -93,7 +93,9 @@ fn touched(applied: &Applied) -> BTreeSet<Address> {
 /// The plan without the deletion of anything that holds data.
 fn sparing_data(project: &Project, mut planned: Planned) -> Planned {
     planned.plan.changes.retain(|change| {
-        let holds_data = project.schemas().resource(&change.type_name).is_some_and(|(_, schema)| schema.holds_data);
+        let schema = project.schemas().resource(&change.type_name).map(|(_, schema)| schema);
+        let loses_data = change.risks.iter().any(|risk| risk.kind == deployctl_sdk::RiskKind::DataLoss);
+        let holds_data = schema.is_some_and(|schema| schema.holds_data) || loses_data;
         !(holds_data && matches!(change.action, Action::Delete | Action::Replace(_)))
     });
     planned
