@@ -13,7 +13,7 @@ fn checkout() -> &'static Path {
 }
 
 /// A copy of an example, without what deployctl or a person left in it.
-fn copy_of(example: &str) -> Context {
+pub fn copy_of(example: &str) -> Context {
     let context = Context::new();
     copy(&checkout().join("examples").join(example), context.path());
     context

@@ -9,6 +9,7 @@ mod cli_live;
 mod cli_plan;
 mod cli_state;
 mod cli_write;
+mod compose;
 mod context;
 mod crash;
 mod examples;

@@ -26,6 +26,9 @@ use crate::store::mark_in;
 /// could see that it must be made anew.
 const ROUNDS: usize = 3;
 
+/// How long something else that goes on at the engine is given to end.
+pub(crate) const MOMENT: std::time::Duration = std::time::Duration::from_secs(2);
+
 /// Does one change.
 pub(crate) async fn apply(site: &Site, change: &Change, run: &Run) -> Applied {
     if run.cancel.is_cancelled() {
@@ -54,7 +57,9 @@ async fn up(site: &Site, change: &Change, run: &Run) -> Applied {
         Ok(outlook) => outlook,
         Err(error) => return Applied::failed(prior, cancelled_or(error, run)),
     };
-    if let Err(error) = refuse_others(&outlook, change) {
+    let names = [prior.as_ref().and_then(project_of), Some(outlook.assembled.resolved.name())];
+    let refusal = names.into_iter().flatten().find_map(|name| refuse_others(&outlook.world, change, name).err());
+    if let Some(error) = refusal.or_else(|| refuse_another_name(names)) {
         return Applied::failed(prior, error);
     }
     let work = Work { site, change, run, outlook: &outlook, project: outlook.assembled.resolved.name() };
@@ -72,14 +77,24 @@ fn cancelled_or(error: ProviderError, run: &Run) -> ProviderError {
     }
 }
 
-/// Refuses what belongs to another state, or to nobody, and data that the plan did not say would be lost.
-fn refuse_others(outlook: &Outlook, change: &Change) -> Result<(), ProviderError> {
-    let name = outlook.assembled.resolved.name();
+/// The name of a recorded project.
+fn project_of(object: &Object) -> Option<&str> {
+    object.attributes.get("project_name")?.as_str()
+}
+
+/// A project under another name is another project.
+fn refuse_another_name(names: [Option<&str>; 2]) -> Option<ProviderError> {
+    let [Some(before), Some(after)] = names else { return None };
+    let message = format!("the project {before} cannot be made into {after}: it is replaced");
+    (before != after).then(|| ProviderError::new(ErrorKind::Internal, message))
+}
+
+/// Refuses what belongs to another state, or to nobody.
+fn refuse_others(world: &World, change: &Change, name: &str) -> Result<(), ProviderError> {
     let (lineage, id) = observe::mark_texts(&change.mark);
     let address = change.mark.address.to_string();
     let others = World {
-        containers: outlook
-            .world
+        containers: world
             .of(name)
             .filter(|container| match change.prior {
                 Some(_) => !is_ours(container, &lineage, &id),
@@ -269,7 +284,13 @@ impl Work<'_> {
             arguments.extend(["--no-deps", "--force-recreate"]);
             arguments.extend(services);
         }
-        let done = self.compose(document, &arguments, "Docker Compose could not bring the project up").await;
+        let what = "Docker Compose could not bring the project up";
+        let mut done = self.compose(document, &arguments, what).await;
+        if done.as_ref().is_err_and(stands_in_the_way) {
+            // What a killed run was still doing at the engine is done a moment later.
+            tokio::time::sleep(MOMENT).await;
+            done = self.compose(document, &arguments, what).await;
+        }
         match done {
             Err(error) if error.kind == ErrorKind::Refused => {
                 Err(failure::explained(self.site, self.project, error, &self.outlook.assembled.taint).await)
@@ -282,7 +303,19 @@ impl Work<'_> {
     async fn force(&self, document: &Path, prediction: &Prediction) -> Result<(), ProviderError> {
         let forced: Vec<&str> =
             prediction.services.iter().filter(|fate| fate.forced).map(|fate| fate.service.as_str()).collect();
-        if forced.is_empty() { Ok(()) } else { self.compose_up(document, &forced).await }
+        if forced.is_empty() {
+            return Ok(());
+        }
+        self.compose_up(document, &forced).await?;
+        // Compose restarts dependents only where it sees for itself that a container must be made anew.
+        let goes_with = |why: &Why| matches!(why, Why::DependencyRestarts(name) if forced.contains(&name.as_str()));
+        let dependents = prediction.services.iter().filter(|fate| fate.why.iter().any(goes_with));
+        let dependents: Vec<&str> = dependents.map(|fate| fate.service.as_str()).collect();
+        if dependents.is_empty() {
+            return Ok(());
+        }
+        let arguments = [&["restart", "--no-deps"][..], &dependents].concat();
+        self.compose(document, &arguments, "Docker Compose could not restart a service").await
     }
 
     /// The record with the images that were built.
@@ -373,6 +406,16 @@ fn recreates(prediction: &Prediction) -> bool {
         service.containers.iter().any(|(_, fate)| again(fate))
             && !service.why.iter().all(|why| matches!(why, Why::ContentChanged(_)))
     })
+}
+
+/// Whether the engine was still busy with something else of the same name.
+pub(crate) fn stands_in_the_way(error: &ProviderError) -> bool {
+    let said = |text: &str| {
+        ["is already in use by container", "is already in progress", "has active endpoints", "No such container"]
+            .iter()
+            .any(|words| text.contains(words))
+    };
+    said(&error.message) || error.detail.iter().any(|line| said(line))
 }
 
 fn schema_of() -> deployctl_sdk::ResourceSchema {

@@ -2,7 +2,7 @@
 
 use deployctl_sdk::{Applied, Change, ErrorKind, ProviderError, Run, Value};
 
-use crate::apply::taint_of;
+use crate::apply::{MOMENT, stands_in_the_way, taint_of};
 use crate::compose::{Asked, ComplaintContext, failed, progress_of};
 use crate::observe::{self, is_ours};
 use crate::settings::Settings;
@@ -28,7 +28,14 @@ pub(crate) async fn destroy(site: &Site, change: &Change, run: &Run) -> Applied 
     }
     let there = world.has(&name) || world.volumes.iter().any(|volume| volume.project.as_deref() == Some(&name));
     if there {
-        if let Err(error) = down(site, run, &name, settings.remove_volumes(), &[&recorded, &prior.private]).await {
+        let masked = [&recorded, &prior.private];
+        let mut done = down(site, run, &name, settings.remove_volumes(), &masked).await;
+        if done.as_ref().is_err_and(stands_in_the_way) && !run.cancel.is_cancelled() {
+            // The engine takes a moment to let go of a container that was killed.
+            tokio::time::sleep(MOMENT).await;
+            done = down(site, run, &name, settings.remove_volumes(), &masked).await;
+        }
+        if let Err(error) = done {
             let after = match site.look().await {
                 Ok(after) => observe::object(prior.clone(), &after, &name),
                 Err(_) => prior.clone(),

@@ -87,7 +87,8 @@ fn reason(fate: &ServiceFate, counts: Counts, unexplained: bool) -> String {
     let why: Vec<String> = fate.why.iter().filter_map(|why| because(why, unexplained)).collect();
     let verb = |count: usize, word: &str| match count {
         0 => None,
-        count if count == fate.to.max(fate.from) => Some(word.to_owned()),
+        1 if fate.to.max(fate.from) == 1 => Some(word.to_owned()),
+        count if count == fate.to.max(fate.from) => Some(format!("all {count} {word}")),
         count => Some(format!("{count} of {} {word}", fate.to.max(fate.from))),
     };
     let built = fate.why.iter().any(Why::is_build);

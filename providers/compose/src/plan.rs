@@ -36,6 +36,10 @@ pub(crate) async fn plan(site: &Site, request: &PlanRequest<'_>) -> Result<Plann
     let recorded_files = observed.map(|object| object.captured.as_slice()).unwrap_or_default();
     let fresh = Record::default();
     let known = if is_new { &fresh } else { &record };
+    if observed.is_none() {
+        // Nothing was read for it, so what was seen may be of long ago.
+        site.forget_seen();
+    }
     let cancel = CancellationToken::new();
     let outlook = site.outlook(request.desired, request.files, known, recorded_files, &cancel).await?;
     let name = outlook.assembled.resolved.name();

@@ -332,7 +332,10 @@ fn predicted(children: &[Child]) -> BTreeMap<String, Done> {
             let count = what.split(", ").find_map(|part| part.strip_suffix(" containers")?.parse().ok());
             done.created += count.unwrap_or(1);
         }
-        let of_all = |part: &str| part.split_once(" of ").map(|(count, _)| count.parse::<usize>().unwrap());
+        let of_all = |part: &str| {
+            let all = part.strip_prefix("all ").and_then(|rest| rest.split(' ').next());
+            all.or(part.split_once(" of ").map(|(count, _)| count)).map(|count| count.parse::<usize>().unwrap())
+        };
         for part in what.split(", ").filter(|_| child.kind == "service") {
             if let Some((from, to)) = part.strip_prefix("scaled ").and_then(|scaled| scaled.split_once(" → ")) {
                 let (from, to): (usize, usize) = (from.parse().unwrap(), to.parse().unwrap());

@@ -93,7 +93,7 @@ async fn containers_made_by_hand_from_another_configuration_are_made_anew() {
     bench.write("elsewhere/compose.yaml", &PROJECT.replace("MODE: one", "MODE: two"));
     let file = bench.path("elsewhere/compose.yaml").display().to_string();
     docker(&["compose", "-p", &bench.name, "-f", &file, "up", "-d", "--quiet-pull"]);
-    let expected = "recreated: made from another configuration outside deployctl";
+    let expected = "all 2 recreated: made from another configuration outside deployctl";
     let object = put_back(&bench, &object, "web", expected).await;
     bench.delete(&object).await;
 }
@@ -112,7 +112,7 @@ async fn an_image_rebuilt_behind_our_back_is_seen() {
     // Nothing about the containers themselves is different, so reading sees nothing; the plan does.
     let (object, plan) = bench.apply(Some(&object), GIVEN).await;
     assert_eq!(plan.reason, Reason::Drifted);
-    assert!(reason(&plan, "web").contains("recreated: image moved sha256:"), "{}", shown(&plan));
+    assert!(reason(&plan, "web").contains("all 2 recreated: image moved sha256:"), "{}", shown(&plan));
     bench.delete(&object).await;
 }
 
