@@ -135,6 +135,11 @@ impl Connection for Project {
         import::import(&self.site, id, mark).await
     }
 
+    async fn engine(&self) -> Option<deployctl_sdk::Engine> {
+        let version = self.site.compose.version().await.ok()?;
+        Some(deployctl_sdk::Engine { program: "docker compose".to_owned(), version: version.to_owned() })
+    }
+
     async fn health(&self, _: &str, object: &Object) -> HealthReport {
         let Ok(name) = Self::name(object) else { return HealthReport::Unknown };
         match self.site.look().await {
