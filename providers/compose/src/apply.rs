@@ -273,7 +273,7 @@ impl Work<'_> {
 
     async fn compose_up(&self, document: &Path, services: &[&str]) -> Result<(), ProviderError> {
         let settings = Settings::new(&self.change.config);
-        let mut arguments = vec!["up", "--detach", "--no-build", "--quiet-pull", "--yes"];
+        let mut arguments = vec!["up", "--detach", "--no-build", "--quiet-pull", "-y"];
         if settings.remove_orphans() && services.is_empty() {
             arguments.push("--remove-orphans");
         }

@@ -18,7 +18,7 @@ pub(crate) fn provider() -> ProviderSchema {
     settings.extend(docker::Settings::schema());
     ProviderSchema {
         name: "compose".to_owned(),
-        doc: "Docker Compose projects. The official Docker Compose (version 2.24 or later) does the work, so a project runs \
+        doc: "Docker Compose projects. The official Docker Compose (version 2.32 or later) does the work, so a project runs \
             exactly as `docker compose up` would run it; what it will do, and why, is in the plan."
             .to_owned(),
         settings,

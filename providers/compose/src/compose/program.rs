@@ -9,8 +9,9 @@ use deployctl_sdk::{ErrorKind, ProviderError};
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
-/// The oldest version that says and does what is relied on here.
-const OLDEST: (u64, u64) = (2, 24);
+/// The oldest version that says and does what is relied on here: it tells volumes of another configuration apart, and can be
+/// told not to ask.
+const OLDEST: (u64, u64) = (2, 32);
 
 /// How to get it.
 const INSTALL: &str = "install the Compose plugin (package `docker-compose-plugin`, or \
