@@ -26,6 +26,9 @@ use crate::store::mark_in;
 /// could see that it must be made anew.
 const ROUNDS: usize = 3;
 
+/// How often it is looked whether the engine has come to rest.
+const SETTLING: usize = 8;
+
 /// How long something else that goes on at the engine is given to end.
 pub(crate) const MOMENT: std::time::Duration = std::time::Duration::from_secs(2);
 
@@ -344,7 +347,12 @@ impl Work<'_> {
 
     /// The truth afterwards.
     async fn conclude(&self, prior: Option<Object>, before: &Record, error: Option<ProviderError>) -> Applied {
-        let world = match self.site.look().await {
+        let seen = match error {
+            None => self.site.look().await,
+            // The engine goes on with a request whose asker has been interrupted.
+            Some(_) => self.when_settled().await,
+        };
+        let world = match seen {
             Ok(world) => world,
             Err(unseen) => {
                 let object = prior.or_else(|| Some(self.object(before.clone())));
@@ -383,6 +391,25 @@ impl Work<'_> {
             self.site.store.forget(&self.change.mark);
         }
         applied
+    }
+
+    /// What there is once nothing changes any more.
+    async fn when_settled(&self) -> Result<std::sync::Arc<World>, ProviderError> {
+        let shape = |world: &World| {
+            let containers: Vec<_> = world.of(self.project).map(|found| (found.id.clone(), found.state)).collect();
+            (containers, world.has(self.project), world.volumes.len())
+        };
+        let mut world = self.site.look().await?;
+        for _ in 0..SETTLING {
+            tokio::time::sleep(MOMENT / 4).await;
+            let next = self.site.look().await?;
+            let same = shape(&next) == shape(&world);
+            world = next;
+            if same {
+                break;
+            }
+        }
+        Ok(world)
     }
 
     fn object(&self, record: Record) -> Object {

@@ -128,7 +128,7 @@ impl Subject for Engine {
                 .sample("scale", [scale(2), scale(1)])
                 .sample("build", ["changed", "always", "never"].map(Value::from))
                 .sample("pull", ["missing", "never"].map(Value::from))
-                .sample("remove_volumes", [Value::from(true)]),
+                .leave("remove_volumes"),
         ]
     }
 
