@@ -397,7 +397,8 @@ impl Work<'_> {
     async fn when_settled(&self) -> Result<std::sync::Arc<World>, ProviderError> {
         let shape = |world: &World| {
             let containers: Vec<_> = world.of(self.project).map(|found| (found.id.clone(), found.state)).collect();
-            (containers, world.has(self.project), world.volumes.len())
+            let volumes = world.volumes.iter().filter(|volume| volume.project.as_deref() == Some(self.project)).count();
+            (containers, world.has(self.project), volumes)
         };
         let mut world = self.site.look().await?;
         for _ in 0..SETTLING {
