@@ -12,6 +12,7 @@ mod cli_write;
 mod compose;
 mod context;
 mod crash;
+mod docker_container;
 mod examples;
 mod formats;
 mod fuzz;

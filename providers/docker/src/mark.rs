@@ -58,6 +58,12 @@ pub(crate) fn filter(place: &Place) -> HashMap<String, Vec<String>> {
     HashMap::from([("label".to_owned(), vec![format!("{LINEAGE}={}", place.lineage)])])
 }
 
+/// The filter that has the engine list only what bears this very mark.
+pub(crate) fn filter_of(mark: &Ownership) -> HashMap<String, Vec<String>> {
+    let labels = vec![format!("{LINEAGE}={}", mark.lineage), format!("{RESOURCE}={}", mark.id)];
+    HashMap::from([("label".to_owned(), labels)])
+}
+
 /// Complains about configured labels that are ours.
 pub(crate) fn check_labels(config: &Value, problems: &mut Vec<ProviderError>) {
     let Some(labels) = config.get("labels").and_then(Value::as_map) else { return };

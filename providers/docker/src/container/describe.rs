@@ -1,7 +1,7 @@
 //! The way back: from what the engine says of containers to the attributes of a resource.
 
 use bollard::models::{ContainerConfig, HostConfig, ImageConfig};
-use deployctl_sdk::{Map, Object, ResourceSchema, Value, default_plan};
+use deployctl_sdk::{ChildObject, Map, Object, ResourceSchema, Value, default_plan};
 
 use super::inspected::{self, Inspected};
 use super::record::{self, Container};
@@ -61,7 +61,17 @@ pub(crate) fn made(schema: &ResourceSchema, config: &Value, base: &str, all: &[I
     let shared = shared_name(config, base);
     let seen = all.first().map(|first| changing(first, shared.as_deref())).unwrap_or_default();
     let private = with(&record::private(&listed(all), seen), vec![("unnamed_volumes", unnamed_volumes(all))]);
-    Object { private, ..Object::new(attributes) }
+    Object { private, children: children(config, all), ..Object::new(attributes) }
+}
+
+/// The replicas one by one, where there are replicas.
+fn children(config: &Value, all: &[Inspected]) -> Vec<ChildObject> {
+    let child = |one: &Inspected| ChildObject {
+        kind: "container".to_owned(),
+        name: inspected::name(one).to_owned(),
+        state: inspected::status(one),
+    };
+    config.get("replicas").map(|_| all.iter().map(child).collect()).unwrap_or_default()
 }
 
 /// The places of volumes that go with their containers.
@@ -93,7 +103,7 @@ pub(crate) fn compared(recorded: &Object, all: &[Inspected]) -> Object {
     let each: Vec<Map> = all.iter().map(|one| changing(one, shared.as_deref())).collect();
     for name in changeable() {
         // What was never asked for is left to the engine.
-        let Some(wanted) = before.get(name) else { continue };
+        let Some(wanted) = before.get(name).filter(|wanted| !is_empty(wanted)) else { continue };
         let values = each.iter().map(|one| one.get(name).cloned().unwrap_or_default());
         let mut values =
             values.map(|value| if name == "network" { in_order_of(&value, wanted, "name") } else { value });
@@ -112,7 +122,12 @@ pub(crate) fn compared(recorded: &Object, all: &[Inspected]) -> Object {
         &recorded.private,
         vec![("containers", record::private(&listed(all), Map::new()).get("containers").cloned().unwrap_or_default())],
     );
-    Object { attributes: with(before, members), private, ..recorded.clone() }
+    Object { attributes: with(before, members), private, children: children(before, all), ..recorded.clone() }
+}
+
+/// Whether a value says nothing: no blocks of a kind are the same as none ever.
+pub(crate) fn is_empty(value: &Value) -> bool {
+    value.is_null() || value.as_list().is_some_and(<[Value]>::is_empty) || value.as_map().is_some_and(Map::is_empty)
 }
 
 /// Whether two values differ in nothing that matters: null and not there are the same.
@@ -175,5 +190,6 @@ pub(crate) fn found(schema: &ResourceSchema, all: &[Inspected], image: &ImageCon
         ("unnamed_volumes", unnamed_volumes(all)),
     ];
     let private = with(&record::private(&listed(all), changing(first, shared)), notes);
-    Object { private, ..Object::new(described(schema, members)) }
+    let attributes = described(schema, members);
+    Object { private, children: children(&attributes, all), ..Object::new(attributes) }
 }

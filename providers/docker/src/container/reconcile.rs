@@ -4,7 +4,7 @@
 
 use deployctl_sdk::{Object, ResourceId, ResourceSchema, Value};
 
-use super::describe::{in_order_of, same};
+use super::describe::{in_order_of, is_empty, same};
 use super::spec;
 use crate::attributes::{text, with};
 
@@ -29,6 +29,7 @@ pub(crate) fn reconciled(schema: &ResourceSchema, object: &Object, config: &Valu
         let Some(wanted) = wanted else { continue };
         let filled_in = object.private.get("defaults").and_then(|defaults| defaults.get(name));
         match (has, filled_in) {
+            (None, _) if is_empty(wanted) => members.push((name, wanted.clone())),
             (None, Some(default)) if same(default, wanted) => members.push((name, wanted.clone())),
             (Some(has), _) => {
                 let key = UNORDERED.iter().find(|(block, _)| *block == name).map(|(_, key)| *key);

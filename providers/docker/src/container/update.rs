@@ -9,9 +9,10 @@ use super::create::{Failure, Maker, connect, start};
 use super::delete::{end_and_remove, remove};
 use super::inspected::{self, Inspected};
 use super::theme::{limits, network, restart};
-use super::values::blocks;
+use super::values::{blocks, texts};
 use super::{describe, health, names, observe, record};
-use crate::attributes::{text, truth};
+use crate::attributes::{text, truth, with};
+use crate::mark;
 use crate::provider::Site;
 
 /// Brings the containers of a record to the configuration, touching only what differs.
@@ -19,13 +20,15 @@ pub(crate) async fn update(site: &Site, change: &Change, run: &Run) -> Applied {
     let Some(prior) = &change.prior else { return super::create::create(site, change, run).await };
     match converge(site, change, run, prior).await {
         Ok(object) => Applied::done(object),
-        Err(error) => Applied::failed(Some(as_it_is(site, prior).await), error),
+        Err(error) => Applied::failed(Some(as_it_is(site, change, prior).await), error),
     }
 }
 
-/// The record with what is there now, as far as that can be told.
-async fn as_it_is(site: &Site, prior: &Object) -> Object {
-    let ids: Vec<String> = record::containers(prior).into_iter().map(|container| container.id).collect();
+/// The record with what is there now, what was made on the way included.
+async fn as_it_is(site: &Site, change: &Change, prior: &Object) -> Object {
+    let mut ids: Vec<String> = record::containers(prior).into_iter().map(|container| container.id).collect();
+    let made = observe::list(site, Some(mark::filter_of(&change.mark))).await.unwrap_or_default();
+    ids.extend(made.into_iter().filter_map(|summary| summary.id).filter(|id| !ids.contains(id)).collect::<Vec<_>>());
     match observe::inspect_all(site, &ids).await {
         Ok(all) if !all.is_empty() => describe::compared(prior, &all),
         _ => prior.clone(),
@@ -148,7 +151,8 @@ impl Editor<'_> {
         if wanted.is_empty() {
             wanted.push((network::DEFAULT.to_owned(), EndpointSettings::default()));
         }
-        let now = describe::changing(one, shared).get("network").cloned().unwrap_or_default();
+        // Seen without the shared name, which a container that was no replica has not, and one that is none any more has.
+        let now = describe::changing(one, None).get("network").cloned().unwrap_or_default();
         let now = now.as_list().unwrap_or_default();
         let named = |block: &Value, name: &str| text(block, "name").as_deref() == Some(name);
         for block in now {
@@ -160,7 +164,13 @@ impl Editor<'_> {
         for (name, endpoint) in wanted {
             let has = now.iter().find(|block| named(block, &name));
             let asked = blocks(self.config, "network").iter().find(|block| named(block, &name));
-            let same = has.is_some_and(|has| asked.is_none_or(|asked| same_attachment(has, asked)));
+            let as_asked = |has: &Value| {
+                let aliases = texts(has, "aliases").unwrap_or_default();
+                let wanted = endpoint.aliases.clone().unwrap_or_default();
+                let same_names = aliases.len() == wanted.len() && aliases.iter().all(|alias| wanted.contains(alias));
+                asked.is_none_or(|asked| same_names && same_attachment(has, asked))
+            };
+            let same = has.is_some_and(as_asked);
             if same {
                 continue;
             }
@@ -186,9 +196,9 @@ impl Editor<'_> {
     }
 }
 
-/// Whether an attachment is as configured. A hardware address that the engine made up cannot be told from a given one.
+/// Whether an attachment but for its names is as configured. A hardware address that the engine made up cannot be told from a given one.
 fn same_attachment(has: &Value, asked: &Value) -> bool {
-    let without = |block: &Value| crate::attributes::with(block, vec![("mac_address", Value::Null)]);
+    let without = |block: &Value| with(block, vec![("mac_address", Value::Null), ("aliases", Value::Null)]);
     describe::same(&without(has), &without(asked))
 }
 

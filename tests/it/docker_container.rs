@@ -1,0 +1,256 @@
+//! `docker_container` through the real program and a real engine: what plans, applies and a rollback show, and runs that
+//! are killed at counted points.
+
+use std::process::Command;
+
+use insta::assert_snapshot;
+
+use crate::context::{Answer, Context};
+
+const IMAGE: &str = "deployctl-test/busybox:1";
+
+/// A folder, and names on the engine that nobody else has. What is left of them goes with it.
+struct Place {
+    context: Context,
+    tag: String,
+}
+
+impl Place {
+    fn new() -> Self {
+        let context = Context::new();
+        let tag = format!("dcc-{}", context.path().file_name().unwrap().to_str().unwrap().trim_start_matches('.'));
+        Self { context, tag: tag.to_lowercase() }
+    }
+
+    fn run(&self, line: &str) -> Answer {
+        self.context.run(line)
+    }
+
+    /// What the program said, with this place's own names and the engine's ids replaced.
+    fn shown(&self, line: &str) -> String {
+        let answer = self.context.run(line).to_string();
+        let answer = answer.replace(&self.tag, "[TAG]").replace(&self.context.filtered(&self.tag), "[TAG]");
+        let id = regex::Regex::new(r"(sha256:)?\b[0-9a-f]{12,64}…?\b").unwrap();
+        let address = regex::Regex::new(r"\b(\d{1,3}\.){3}\d{1,3}\b").unwrap();
+        let seconds = regex::Regex::new(r"\d+\.\d s\b").unwrap();
+        let answer = id.replace_all(&answer, "[ID]").into_owned();
+        let answer = address.replace_all(&answer, "[IP]").into_owned();
+        seconds.replace_all(&answer, "[TIME]").into_owned()
+    }
+
+    fn containers(&self) -> Vec<(String, String)> {
+        let filter = format!("name={}", self.tag);
+        let listed = docker(&["ps", "--all", "--filter", &filter, "--format", "{{.Names}} {{.Command}} {{.State}}"]);
+        let mut all: Vec<(String, String)> = listed
+            .lines()
+            .filter_map(|line| line.split_once(' '))
+            .map(|(name, rest)| (name.replace(&self.tag, ""), rest.to_owned()))
+            .collect();
+        all.sort();
+        all
+    }
+
+    fn networks(&self) -> String {
+        docker(&["network", "ls", "--filter", &format!("name={}", self.tag), "--format", "{{.Name}}"])
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let names: Vec<String> = self.containers().into_iter().map(|(name, _)| format!("{}{name}", self.tag)).collect();
+        if !names.is_empty() {
+            let _ = Command::new("docker").args(["rm", "--force", "--volumes"]).args(names).output();
+        }
+        let networks = self.networks();
+        if !networks.is_empty() {
+            let _ = Command::new("docker").args(["network", "rm"]).args(networks.lines()).output();
+        }
+    }
+}
+
+fn docker(arguments: &[&str]) -> String {
+    let output = Command::new("docker").args(arguments).output();
+    let output = output.expect("`docker` is needed: cargo xtask engines docker");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "docker {arguments:?}: {said} (is there an engine? cargo xtask engines docker)");
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+/// A network, a database, and two replicas of a web server that need it.
+fn configuration(tag: &str, version: u32, lifecycle: &str) -> String {
+    format!(
+        r#"
+resource "docker_network" "net" {{
+  name = "{tag}-net"
+}}
+resource "docker_container" "db" {{
+  name         = "{tag}-db"
+  image        = "{IMAGE}"
+  command      = ["sleep", "1000"]
+  stop_timeout = 0
+  memory       = "{memory}m"
+  network {{
+    name    = docker_network.net.name
+    aliases = ["db"]
+  }}
+}}
+resource "docker_container" "web" {{
+  name         = "{tag}-web"
+  image        = "{IMAGE}"
+  command      = ["sleep", "{seconds}"]
+  stop_timeout = 0
+  replicas     = 2
+  env = {{
+    DB = docker_container.db.name
+  }}
+  network {{
+    name = docker_network.net.name
+  }}
+  lifecycle {{
+    create_before_destroy = {lifecycle}
+  }}
+}}
+"#,
+        memory = 32 * (version + 1),
+        seconds = 1000 + version,
+    )
+}
+
+fn done(answer: &Answer) {
+    assert_eq!(answer.code, 0, "{answer}");
+}
+
+#[test]
+fn a_set_of_containers_is_planned_applied_changed_rolled_back_and_destroyed() {
+    let place = Place::new();
+    place.context.write("main.hcl", &configuration(&place.tag, 1, "true"));
+    assert_snapshot!("docker_container_plan", place.shown("plan"));
+    done(&place.run("apply --auto-approve"));
+    assert_eq!(place.run("plan --detailed-exitcode").code, 0);
+    place.context.write("main.hcl", &configuration(&place.tag, 2, "true"));
+    assert_snapshot!("docker_container_change", place.shown("plan"));
+    done(&place.run("apply --auto-approve"));
+    assert_eq!(place.run("plan --detailed-exitcode").code, 0);
+    let sleeping = |seconds: u32| format!("\"sleep {seconds}\" running");
+    let state = |seconds: u32| {
+        vec![
+            ("-db".to_owned(), sleeping(1000)),
+            ("-web-1".to_owned(), sleeping(seconds)),
+            ("-web-2".to_owned(), sleeping(seconds)),
+        ]
+    };
+    assert_eq!(place.containers(), state(1002));
+    done(&place.run("rollback --auto-approve"));
+    assert_eq!(place.containers(), state(1001));
+    docker(&["stop", "--time", "0", &format!("{}-web-2", place.tag)]);
+    assert_snapshot!("docker_container_drift", place.shown("plan"));
+    done(&place.run("apply --auto-approve --refresh-only"));
+    done(&place.run("destroy --auto-approve"));
+    assert_eq!((place.containers(), place.networks()), (vec![], String::new()));
+}
+
+#[test]
+fn what_a_container_says_is_shown_by_logs_and_by_a_gate_that_fails() {
+    let place = Place::new();
+    let text = |script: &str, more: &str| {
+        format!(
+            "resource \"docker_container\" \"app\" {{\n  name = \"{}-app\"\n  image = \"{IMAGE}\"\n  stop_timeout = 0\n  \
+             command = [\"sh\", \"-c\", \"{script}\"]\n  {more}\n}}\n",
+            place.tag
+        )
+    };
+    place.context.write("main.hcl", &text("echo ready; exec sleep 1000", ""));
+    done(&place.run("apply --auto-approve"));
+    let logs = place.run("logs docker_container.app");
+    assert!(logs.code == 0 && logs.stdout.contains("ready"), "{logs}");
+    let gate = "health {\n    engine = true\n    interval = \"200ms\"\n    retries = 3\n  }";
+    place.context.write("main.hcl", &text("echo cannot reach the database; sleep 0.3; exit 7", gate));
+    let failed = place.run("apply --auto-approve");
+    assert_eq!(failed.code, 1, "{failed}");
+    assert!(failed.stderr.contains("cannot reach the database"), "{failed}");
+    assert!(failed.stderr.contains("ended with code 7"), "{failed}");
+    done(&place.run("destroy --auto-approve"));
+}
+
+/// How many points of each command a short run takes. With `DEPLOYCTL_TEST_LONG=1` all are taken.
+const SHORT: usize = 4;
+
+/// Kills a command at one point after the other, each time from a fresh start, runs it again, and looks. How many points
+/// there are.
+fn each_point(prepare: impl Fn(&Place), command: &str, look: impl Fn(&Place)) -> usize {
+    let long = std::env::var_os("DEPLOYCTL_TEST_LONG").is_some();
+    let total = points(&prepare, command);
+    let step = if long { 1 } else { (total / SHORT).max(1) };
+    for point in (0..total).step_by(step) {
+        let mut place = Place::new();
+        prepare(&place);
+        place.context.set("DEPLOYCTL_TEST_CRASH_AT", &point.to_string());
+        let killed = place.run(command);
+        place.context.set("DEPLOYCTL_TEST_CRASH_AT", "");
+        // Actions run side by side, so a run may have a point or two fewer than the one that was counted.
+        assert!(killed.code == -1 || point + 3 > total, "not killed at point {point} of {total}: {killed}");
+        if killed.code == -1 {
+            done(&place.run(command));
+        }
+        look(&place);
+        done(&place.run("destroy --auto-approve"));
+        nothing_left(&place);
+    }
+    total
+}
+
+/// How many points a command has, found by halving: a run that is not killed has fewer.
+fn points(prepare: &impl Fn(&Place), command: &str) -> usize {
+    let (mut dies, mut lives) = (0, 128);
+    while lives - dies > 1 {
+        let middle = usize::midpoint(dies, lives);
+        let mut place = Place::new();
+        prepare(&place);
+        place.context.set("DEPLOYCTL_TEST_CRASH_AT", &middle.to_string());
+        let killed = place.run(command).code == -1;
+        if killed { dies = middle } else { lives = middle }
+    }
+    lives
+}
+
+fn settled(place: &Place, version: u32) {
+    let plan = place.run("plan --detailed-exitcode");
+    assert_eq!(plan.code, 0, "there is still something to do: {plan}");
+    let sleeping = |seconds: u32| format!("\"sleep {seconds}\" running");
+    let (web, db) = (sleeping(1000 + version), sleeping(1000));
+    let expected =
+        [("-db", &db), ("-web-1", &web), ("-web-2", &web)].map(|(name, line)| (name.to_owned(), line.clone()));
+    assert_eq!(place.containers(), expected, "exactly these containers run");
+}
+
+fn nothing_left(place: &Place) {
+    assert_eq!((place.containers(), place.networks()), (vec![], String::new()), "something is left");
+}
+
+#[test]
+fn an_apply_that_is_killed_leaves_nothing_behind_that_the_next_one_does_not_find() {
+    let write = |place: &Place| place.context.write("main.hcl", &configuration(&place.tag, 1, "true"));
+    let points = each_point(write, "apply --auto-approve", |place| settled(place, 1));
+    assert!(points >= 17, "there are only {points} points");
+}
+
+#[test]
+fn a_hand_over_that_is_killed_is_finished_by_the_next_apply() {
+    let prepare = |place: &Place| {
+        place.context.write("main.hcl", &configuration(&place.tag, 1, "true"));
+        done(&place.run("apply --auto-approve"));
+        place.context.write("main.hcl", &configuration(&place.tag, 2, "true"));
+    };
+    let points = each_point(prepare, "apply --auto-approve", |place| settled(place, 2));
+    assert!(points >= 17, "there are only {points} points");
+}
+
+#[test]
+fn a_destroy_that_is_killed_is_finished_by_the_next_one() {
+    let prepare = |place: &Place| {
+        place.context.write("main.hcl", &configuration(&place.tag, 1, "false"));
+        done(&place.run("apply --auto-approve"));
+    };
+    let points = each_point(prepare, "destroy --auto-approve", nothing_left);
+    assert!(points >= 17, "there are only {points} points");
+}
