@@ -413,6 +413,12 @@ impl<'p> Walk<'p> {
             (Action::Replace(ReplaceOrder::CreateFirst), _) | (_, None) => ResourceId::random(),
             (_, Some(record)) => record.id,
         };
+        // A provider that hands over does so with all parts of a resource alike, and is not told the order when it plans.
+        let mut children = planned.children;
+        for child in children.iter_mut().filter(|child| schema.hands_over && matches!(child.action, Action::Replace(_)))
+        {
+            child.action = action;
+        }
         let mut change = ResourceChange {
             address: address.clone(),
             id,
@@ -425,7 +431,7 @@ impl<'p> Walk<'p> {
             planned: planned.planned,
             diffs: planned.diffs,
             drift: planned.drift,
-            children: planned.children,
+            children,
             risks: planned.risks,
             notes: planned.notes,
             captured: prepared.captured,

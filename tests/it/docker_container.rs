@@ -163,7 +163,9 @@ fn what_a_container_says_is_shown_by_logs_and_by_a_gate_that_fails() {
     done(&place.run("apply --auto-approve"));
     let logs = place.run("logs docker_container.app");
     assert!(logs.code == 0 && logs.stdout.contains("ready"), "{logs}");
-    let gate = "health {\n    engine = true\n    interval = \"200ms\"\n    retries = 3\n  }";
+    // Its check has not passed yet when it ends.
+    let gate = "healthcheck {\n    test = [\"CMD\", \"true\"]\n    interval = \"1m\"\n  }\n  health {\n    engine = true\n    \
+                interval = \"200ms\"\n    retries = 20\n  }";
     place.context.write("main.hcl", &text("echo cannot reach the database; sleep 0.3; exit 7", gate));
     let failed = place.run("apply --auto-approve");
     assert_eq!(failed.code, 1, "{failed}");

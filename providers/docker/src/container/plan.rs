@@ -31,6 +31,7 @@ pub(crate) fn planned(schema: &ResourceSchema, request: &PlanRequest<'_>) -> Res
     let planning = planning(schema);
     let inner = PlanRequest { schema: &planning, recorded: recorded.as_ref(), observed: observed.as_ref(), ..*request };
     let mut change = default_plan::plan(&inner)?;
+    foretell(&mut change, config, observed.as_ref());
     let waits_for_work = !truth(config, "must_run");
     let quiet = |diff: &Diff| {
         diff.path.attribute().is_some_and(|name| QUIET.contains(&name) || (waits_for_work && name == "status"))
@@ -46,6 +47,29 @@ pub(crate) fn planned(schema: &ResourceSchema, request: &PlanRequest<'_>) -> Res
     }
     change.children = children(&change, config, observed.as_ref());
     Ok(change)
+}
+
+/// Says what can be known of what the engine tells: what runs has no exit code, and what is not uploaded no digest.
+fn foretell(change: &mut PlannedChange, config: &Value, observed: Option<&Object>) {
+    if !matches!(change.action, Action::Create | Action::Update | Action::Replace(_)) {
+        return;
+    }
+    let mut known = Vec::new();
+    if text(config, "status").as_deref() == Some("running") {
+        known.push(("exit_code", Value::Null));
+    }
+    if config.get("upload_digests").is_none() {
+        known.push(("upload_digests", Value::Null));
+    }
+    change.planned = with(&change.planned, known);
+    let empty = Value::map::<&str>([]);
+    let before = observed.filter(|_| change.action != Action::Create).map_or(&empty, |observed| &observed.attributes);
+    let forced: Vec<_> =
+        change.diffs.iter().filter(|diff| diff.forces_replacement).map(|diff| diff.path.clone()).collect();
+    change.diffs = default_plan::compare(before, &change.planned);
+    for diff in &mut change.diffs {
+        diff.forces_replacement = forced.contains(&diff.path);
+    }
 }
 
 /// The schema in which what `prepare` settles may be given.
@@ -99,6 +123,11 @@ fn refine_update(
             ["id", "ids", "image_id"].into_iter().map(|name| (name, member(before, name))).collect();
         if !differs(before, "replicas") && (config.get("name").is_none() || !differs(before, "name")) {
             kept.push(("names", member(before, "names")));
+        }
+        // One that goes on running where it is attached keeps its addresses and ports.
+        let runs = status == "running" && before.get("exit_code").is_none();
+        if runs && ["network", "replicas"].iter().all(|name| !differs(before, name)) {
+            kept.extend(["ip", "addresses", "ports"].map(|name| (name, member(before, name))));
         }
         change.planned = with(&change.planned, kept);
     }

@@ -57,7 +57,7 @@ the old one is asked to end, has its `stop_timeout` to finish what it does, and 
 up, it is removed and the old one stays. Until the old one has ended, the engine's name server may still give its address
 for an alias; clients that try the next address notice nothing. A port of the machine with a fixed number cannot belong to
 two containers: the new one is made but not started, the old one stops, the new one starts, and the port does not answer in
-between, for about as long as the old one takes to end and the new one to start. With `range`, or without a number, both run
+between: for as long as the old one takes to end, and a quarter of a second more on a small machine. With `range`, or without a number, both run
 side by side.
 ";
 

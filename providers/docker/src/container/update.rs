@@ -10,7 +10,7 @@ use super::delete::{end_and_remove, remove};
 use super::inspected::{self, Inspected};
 use super::theme::{limits, network, restart};
 use super::values::{blocks, texts};
-use super::{describe, health, names, observe, record};
+use super::{conflict, describe, health, names, observe, record};
 use crate::attributes::{text, truth, with};
 use crate::mark;
 use crate::provider::Site;
@@ -41,6 +41,9 @@ async fn converge(site: &Site, change: &Change, run: &Run, prior: &Object) -> Re
     let maker = Maker::new(site, change, run, &base).await?;
     let ids: Vec<String> = record::containers(prior).into_iter().map(|container| container.id).collect();
     let mut there = observe::inspect_all(site, &ids).await?;
+    if there.is_empty() {
+        refuse_successor(site, change, prior).await?;
+    }
     let wanted = names::all(&base, config);
     // What was made and never started may lack its files; it is made anew.
     let (unstarted, mut kept): (Vec<Inspected>, Vec<Inspected>) =
@@ -74,6 +77,22 @@ async fn converge(site: &Site, change: &Change, run: &Run, prior: &Object) -> Re
         None => Ok(maker.record(&base, &all, change)),
         Some(error) => Err(error),
     }
+}
+
+/// Where none of the containers is there any more, somebody else's may stand in their place: it must not look as if only a
+/// new one beside it were missing.
+///
+/// # Errors
+/// When one does.
+async fn refuse_successor(site: &Site, change: &Change, prior: &Object) -> Result<(), ProviderError> {
+    for container in record::containers(prior) {
+        if let Some(holder) = inspected::inspect(site, &container.name).await?
+            && !mark::is(&inspected::labels(&holder), change.mark.lineage, change.mark.id)
+        {
+            return Err(conflict::name_taken(&container.name, &holder, &change.mark));
+        }
+    }
+    Ok(())
 }
 
 /// Which container is which replica: one that has a wanted name keeps it, the others fill the gaps.
