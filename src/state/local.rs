@@ -41,13 +41,13 @@ impl Local {
     /// Makes the folder of a file, and what keeps the whole out of version control.
     fn make_folder(&self, file: &Path) -> Result<()> {
         let folder = file.parent().unwrap_or(&self.folder);
-        if folder.is_dir() {
-            return Ok(());
+        if !folder.is_dir() {
+            fs::create_private_dir_all(folder).map_err(failed)?;
         }
-        fs::create_private_dir_all(folder).map_err(failed)?;
+        // A provider may have made the folder before there was a state; with one in it, it is as its owner wants it.
         if let Some(top) = self.folder.parent() {
             let ignore = top.join(".gitignore");
-            if !ignore.exists() {
+            if !ignore.exists() && !self.folder.join(super::store::STATE_FILE).exists() {
                 fs::write_atomic(&ignore, b"*\n", 0o600).map_err(failed)?;
             }
         }

@@ -124,6 +124,32 @@ fn the_quickstart_runs_changes_rolls_back_and_goes() {
     assert!(!context.file("run").exists(), "the example's files are still there");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_playbook_is_planned_applied_put_back_and_undone() {
+    let context = crate::ansible::with_ansible(copy_of("ansible"));
+    let deployed = deployed(&context, &["destroy", "--auto-approve"]);
+    let plan = ok(context.run("plan"));
+    assert!(plan.contains("web1: site : Configure the site") && plan.contains("2 tasks unpredictable"), "{plan}");
+    assert!(plan.contains("token = (sensitive value)"), "{plan}");
+    ok(context.run("apply --auto-approve"));
+    assert_eq!(context.read("run/web2/site.conf"), "name = web2\nrelease = 1.0\ntoken = change-me-please\n");
+    assert_eq!(context.read("run/released.txt"), "release 1.0 on web1, web2\n");
+    let plan = ok(context.run("plan --detailed-exitcode"));
+    assert!(plan.contains("No changes") && plan.contains("2 tasks unpredictable"), "{plan}");
+
+    context.write("run/web2/site.conf", "oops\n");
+    let plan = context.run("plan --detailed-exitcode");
+    assert!(plan.code == 2 && plan.stdout.contains("Changed outside deployctl"), "{plan}");
+    ok(context.run("apply --auto-approve --var release=1.1"));
+    assert_eq!(context.read("run/web2/releases"), "1.0\n1.1\n");
+    ok(context.run("rollback --auto-approve"));
+    assert_eq!(context.read("run/released.txt"), "release 1.0 on web1, web2\n");
+    assert!(context.read("run/web1/site.conf").contains("release = 1.0"));
+    ok(deployed.destroy());
+    assert!(!context.file("run/web1").exists(), "what was configured is still there");
+}
+
 #[test]
 fn environments_stand_beside_each_other() {
     let context = copy_of("environments");

@@ -3,6 +3,7 @@
 //! One binary for all of it, a module for each part of the surface.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::disallowed_methods)]
 
+mod ansible;
 mod cli;
 mod cli_apply;
 mod cli_live;

@@ -45,10 +45,10 @@ fn record_only(place: &Place, change: &Change, setting: &Setting) -> Applied {
 
 async fn make(place: &Place, schema: &ResourceSchema, change: &Change, setting: &Setting) -> Applied {
     match execute(place, change, setting).await {
-        Ok((tally, cancelled)) => {
+        Ok((tally, cancelled, lost)) => {
             let ended = tally.counts.is_some() && !cancelled;
             let object = record::after_run(schema, &change.config, &change.captured, &tally, ended);
-            match verdict(&tally, cancelled) {
+            match verdict(&tally, cancelled).or(lost) {
                 None => Applied::done(object),
                 Some(error) => Applied { resumes: true, ..Applied::failed(Some(object), error) },
             }
@@ -58,7 +58,10 @@ async fn make(place: &Place, schema: &ResourceSchema, change: &Change, setting: 
     }
 }
 
-async fn execute(place: &Place, change: &Change, setting: &Setting) -> Result<(Tally, bool), ProviderError> {
+/// What a run came to, whether it was cancelled, and what is wrong with where it wrote.
+type Executed = (Tally, bool, Option<ProviderError>);
+
+async fn execute(place: &Place, change: &Change, setting: &Setting) -> Result<Executed, ProviderError> {
     if setting.cancel.is_cancelled() {
         return Err(ProviderError::new(ErrorKind::Cancelled, "cancelled before the playbook was run"));
     }
@@ -76,7 +79,18 @@ async fn execute(place: &Place, change: &Change, setting: &Setting) -> Result<(T
         check: false,
         hosts: None,
     };
-    with_retries(&order, setting).await
+    let (tally, cancelled) = with_retries(&order, setting).await?;
+    let written = workspace.written(&change.captured);
+    let lost = (!written.is_empty()).then(|| written_beside_the_playbook(&written));
+    Ok((tally, cancelled, lost))
+}
+
+/// Relative paths of tasks on this machine start at the playbook's folder, and that is a copy.
+fn written_beside_the_playbook(written: &[String]) -> ProviderError {
+    let message =
+        format!("the playbook wrote into its own folder, which is a copy that goes away: {}", listed(written));
+    ProviderError::new(ErrorKind::Refused, message)
+        .with_hint("give its tasks absolute paths, for example with `extra_vars = { target = abspath(\"out\") }`")
 }
 
 /// Runs a playbook, and again for hosts that could not be reached.

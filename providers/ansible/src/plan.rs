@@ -13,7 +13,7 @@ use crate::run::Order;
 use crate::workspace::Workspace;
 use crate::{capture, secrets};
 
-/// Plans one playbook.
+/// Plans one playbook. Answers the version of Ansible too, if it was met.
 ///
 /// # Errors
 /// When a check run cannot be made, or no host of a playbook that was applied answers.
@@ -21,17 +21,18 @@ pub(crate) async fn plan(
     place: &Place,
     request: &PlanRequest<'_>,
     cancel: &CancellationToken,
-) -> Result<PlannedChange, ProviderError> {
+) -> Result<(PlannedChange, Option<String>), ProviderError> {
     let config = &request.desired.config;
     if let Some(what) = waits_for(config) {
-        return Ok(PlannedChange::new(Action::Deferred, Reason::DependsOn { what }, Value::Unknown));
+        return Ok((PlannedChange::new(Action::Deferred, Reason::DependsOn { what }, Value::Unknown), None));
     }
     let foreseen = match config::is_checked(config) {
         true => Some(check(place, request, cancel).await?),
         false => None,
     };
+    let version = foreseen.as_ref().and_then(|foreseen| foreseen.version.clone());
     let recorded = request.recorded.filter(|_| request.observed.is_some());
-    let Some(recorded) = recorded else { return Ok(creation(request, foreseen)) };
+    let Some(recorded) = recorded else { return Ok((creation(request, foreseen), version)) };
     let since = Since::of(request, recorded);
     let mut change = match &foreseen {
         Some(foreseen) => by_check(request, recorded, &since, foreseen)?,
@@ -40,7 +41,7 @@ pub(crate) async fn plan(
     if let Some(foreseen) = foreseen {
         describe(&mut change, foreseen, Some(recorded));
     }
-    Ok(change)
+    Ok((change, version))
 }
 
 /// What is not known yet, in words. A check run needs all of it, and a comparison the files.

@@ -1,10 +1,10 @@
 //! The provider and its connection.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use deployctl_sdk::{
-    Applied, Change, Connection, Desired, ErrorKind, Files, Found, Lost, Object, Observed, Operation, Place,
+    Applied, Change, Connection, Desired, Engine, ErrorKind, Files, Found, Lost, Object, Observed, Operation, Place,
     PlanRequest, PlannedChange, Prepared, Provider, ProviderError, ProviderSchema, ReadRequest, Removal, Run, Value,
 };
 use tokio_util::sync::CancellationToken;
@@ -48,7 +48,7 @@ impl Provider for AnsibleProvider {
             std::path::absolute(path).map_err(|error| ProviderError::new(ErrorKind::Refused, error.to_string()))
         };
         let place = Place { root: absolute(&place.root)?, data: absolute(&place.data)?, ..place.clone() };
-        Ok(Arc::new(Ansible { schema: self.schema.clone(), place }))
+        Ok(Arc::new(Ansible { schema: self.schema.clone(), place, met: Mutex::default() }))
     }
 }
 
@@ -56,6 +56,8 @@ impl Provider for AnsibleProvider {
 struct Ansible {
     schema: Arc<ProviderSchema>,
     place: Place,
+    /// The version that a check run met.
+    met: Mutex<Option<String>>,
 }
 
 #[async_trait]
@@ -67,7 +69,11 @@ impl Connection for Ansible {
 
     async fn plan(&self, request: PlanRequest<'_>) -> Result<PlannedChange, ProviderError> {
         // A plan that nobody waits for any more is dropped, and its check run ends with it.
-        plan::plan(&self.place, &request, &CancellationToken::new()).await
+        let (change, version) = plan::plan(&self.place, &request, &CancellationToken::new()).await?;
+        if let Some(version) = version {
+            *self.met.lock().unwrap_or_else(PoisonError::into_inner) = Some(version);
+        }
+        Ok(change)
     }
 
     async fn apply(&self, change: &Change, run: &Run) -> Applied {
@@ -78,6 +84,12 @@ impl Connection for Ansible {
                 Applied::failed(change.prior.clone(), ProviderError::new(ErrorKind::Internal, message))
             }
         }
+    }
+
+    /// Asking it alone would take as long as Python takes to start, so it is known only once a check run was made.
+    async fn engine(&self) -> Option<Engine> {
+        let version = self.met.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
+        Some(Engine { program: "ansible-core".to_owned(), version })
     }
 
     /// Nobody marks what a playbook does. One that was interrupted is run again, from its beginning, which playbooks are

@@ -42,8 +42,8 @@ const DOC: &str = "A playbook and the hosts that it is run on. \n\n\
     configuration's own folder only YAML files and the folders that Ansible knows, such as `roles`, `group_vars` and \
     `templates`), the inventory with `group_vars` and `host_vars` beside it, `ansible.cfg`, and roles and collections in \
     relative paths; a `.deployctlignore` leaves files out. Password and key files are never captured. What is run is a copy, \
-    so `playbook_dir` is not the folder of the checkout; relative paths that tasks write to start at the configuration's \
-    folder. \n\n\
+    so `playbook_dir` is not the folder of the checkout, and tasks that write on this machine need absolute paths, as of \
+    `abspath(\"out\")`: what is written into the copy is an error. \n\n\
     A run that failed on some hosts is recorded host by host, and the next apply goes on. Going back to an earlier revision \
     runs the playbook as it was then; what a later one did and the earlier does not mention stays. Without \
     `destroy_playbook` nothing is undone when the resource goes: it is forgotten.";

@@ -4,6 +4,7 @@
 //! plan to apply. Beside them each run has a folder of its own for what may be secret. Whoever is the last to leave removes
 //! all of it, and with it what a run that was killed left behind: a lock says who is still there.
 
+use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::path::{Component, Path, PathBuf};
 
@@ -16,6 +17,9 @@ const ABOVE: usize = 8;
 
 /// What the folders above are called in the copy.
 const UP: &str = "up";
+
+/// The file whose lock says who is still there.
+const LOCK: &str = "lock";
 
 /// A copy of what was captured, and a private folder beside it. Both are gone when it is dropped.
 pub(crate) struct Workspace {
@@ -62,9 +66,15 @@ impl Workspace {
 
     fn enter(place: &Place) -> Result<Self, ProviderError> {
         let shared = base(place).join("runs");
-        fs::create_private_dir_all(&shared).map_err(failed)?;
-        let lock = lock(&base(place))?;
-        lock.lock_shared().map_err(|error| refused(&error.to_string()))?;
+        let lock = loop {
+            fs::create_private_dir_all(&shared).map_err(failed)?;
+            let lock = lock(&base(place))?;
+            lock.lock_shared().map_err(|error| refused(&error.to_string()))?;
+            // Whoever left last may have removed it all before the lock was ours.
+            if is_linked(&lock) && shared.is_dir() {
+                break lock;
+            }
+        };
         let private = shared.join(format!("{}.private", ResourceId::random()));
         fs::create_private_dir_all(&private).map_err(failed)?;
         Ok(Self { copy: shared.clone(), shared, private, lock })
@@ -74,6 +84,30 @@ impl Workspace {
     pub(crate) fn at(&self, path: &str, root: &Path) -> PathBuf {
         let inside = placed(path).map(|placed| self.copy.join(placed)).filter(|path| path.exists());
         inside.unwrap_or_else(|| root.join(path))
+    }
+
+    /// What was written into the copy, relative to the configuration's folder: it would be lost with it.
+    pub(crate) fn written(&self, captured: &[CapturedFile]) -> Vec<String> {
+        let known: BTreeSet<PathBuf> =
+            captured.iter().filter_map(|file| placed(&file.path)).map(|placed| self.copy.join(placed)).collect();
+        let mut found = Vec::new();
+        let mut folders = vec![self.copy.clone()];
+        while let Some(folder) = folders.pop() {
+            for path in fs::read_dir(&folder).unwrap_or_default() {
+                // Python and Ansible keep things of their own beside what they read.
+                let own = path.file_name().is_some_and(|name| {
+                    let name = name.to_string_lossy();
+                    name == "__pycache__" || name.starts_with('.')
+                });
+                if path.is_dir() && !own {
+                    folders.push(path);
+                } else if !own && !known.contains(&path) {
+                    found.push(self.in_the_words_of_the_checkout(&path.to_string_lossy()));
+                }
+            }
+        }
+        found.sort();
+        found
     }
 
     /// Writes a private file, and answers where it is.
@@ -105,9 +139,12 @@ impl Drop for Workspace {
         // Best effort: what stays is removed by the next run that is the last to leave.
         let _ = fs::remove_dir_all(&self.private);
         let _ = self.lock.unlock();
-        if matches!(self.lock.try_lock(), Ok(())) {
-            for left in fs::read_dir(&self.shared).unwrap_or_default() {
-                let _ = fs::remove_dir_all(&left);
+        if matches!(self.lock.try_lock(), Ok(())) && is_linked(&self.lock) {
+            let _ = fs::remove_dir_all(&self.shared);
+            if let Some(base) = self.shared.parent() {
+                let _ = fs::remove_file(&base.join(LOCK));
+                // Only if nothing is kept there.
+                let _ = std::fs::remove_dir(base);
             }
         }
     }
@@ -146,9 +183,23 @@ fn kept(place: &Place, id: ResourceId) -> PathBuf {
 }
 
 fn lock(folder: &Path) -> Result<File, ProviderError> {
-    let path = folder.join("lock");
+    let path = folder.join(LOCK);
     let opened = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
     opened.map_err(|error| refused(&format!("cannot open {}: {error}", path.display())))
+}
+
+/// Whether the lock is still the one that others find.
+fn is_linked(lock: &File) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        lock.metadata().is_ok_and(|metadata| metadata.nlink() > 0)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = lock;
+        true
+    }
 }
 
 /// Where a captured path goes in a copy, so that paths relative to each other stay so.

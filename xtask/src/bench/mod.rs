@@ -4,6 +4,7 @@
 //! the machine meets all of them. Durability is part of what is measured: the table names what was written and synced, and
 //! how long this machine takes for one `fdatasync`.
 
+mod ansible;
 mod configuration;
 mod containers;
 mod disk;
@@ -56,6 +57,8 @@ enum What {
     Docker(containers::Arguments),
     /// A Compose project, beside Docker Compose itself
     Compose(containers::Arguments),
+    /// Planning a playbook, beside Ansible's own check run
+    Ansible(ansible::Arguments),
 }
 
 /// Measures, and writes the table.
@@ -63,6 +66,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.what {
         Some(What::Docker(arguments)) => return containers::docker(arguments),
         Some(What::Compose(arguments)) => return containers::compose(arguments),
+        Some(What::Ansible(arguments)) => return ansible::run(arguments),
         None => {}
     }
     let program = program(arguments.program.as_deref())?;

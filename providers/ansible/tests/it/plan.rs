@@ -1,5 +1,7 @@
 //! What a plan shows, and when there is none.
 
+use std::path::PathBuf;
+
 use deployctl_sdk::{Action, PlannedChange, Reason, RiskKind, Value};
 
 use crate::bench::{Bench, done, local, python, text};
@@ -61,7 +63,7 @@ async fn a_task_on_a_host_is_a_child_with_its_difference() {
     assert_eq!((update.action, &update.reason), (Action::Update, &Reason::Changed));
     assert_eq!(update.children[0].diffs[0].before.as_ref().and_then(Value::as_str), Some("hello world\n"));
     assert_eq!(update.planned.get("facts"), Some(&Value::Unknown));
-    assert_eq!(bench.left_beside_the_state().len(), 1, "only the lock stays: {:?}", bench.left_beside_the_state());
+    assert_eq!(bench.left_beside_the_state(), Vec::<PathBuf>::new());
 }
 
 #[tokio::test]
@@ -261,5 +263,18 @@ async fn destroying_forgets_or_runs_the_playbook_that_undoes_it() {
     let deleted = bench.delete(&object).await;
     assert!(deleted.error.is_none() && deleted.object.is_none(), "{:?}", deleted.error);
     assert!(!bench.path("out/web1").exists());
-    assert_eq!(bench.left_beside_the_state().len(), 1);
+    assert_eq!(bench.left_beside_the_state(), Vec::<PathBuf>::new());
+}
+
+#[tokio::test]
+async fn what_a_playbook_writes_into_its_own_copy_is_not_lost_in_silence() {
+    let bench = Bench::new().await;
+    let site = "- hosts: all\n  gather_facts: false\n  tasks:\n    - {name: n, copy: {content: x, dest: made.txt}}\n";
+    bench.write("play/site.yml", site);
+    let given = [("playbook", "play/site.yml".into()), ("inventory", local(&["one"]))];
+    let applied = bench.apply(None, &given).await;
+    let error = applied.error.unwrap();
+    let message = "the playbook wrote into its own folder, which is a copy that goes away: play/made.txt";
+    assert_eq!(error.message, message);
+    assert!(applied.object.is_some(), "what was run is recorded");
 }
