@@ -54,7 +54,13 @@ async fn make(place: &Place, schema: &ResourceSchema, change: &Change, setting: 
             }
         }
         // Nothing was begun: what was there still is.
-        Err(error) => Applied { resumes: true, ..Applied::failed(change.prior.clone(), error) },
+        Err(error) => {
+            if change.prior.is_none() {
+                // Best effort: without a record nobody asks for it again, and the error that matters is the one answered.
+                let _ = workspace::let_go(place, change.mark.id);
+            }
+            Applied { resumes: true, ..Applied::failed(change.prior.clone(), error) }
+        }
     }
 }
 

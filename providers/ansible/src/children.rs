@@ -107,7 +107,7 @@ fn child(name: String, result: &TaskResult) -> Option<Child> {
 /// What is different in one thing: member by member where it is described so.
 fn differences(difference: &Difference) -> Vec<Diff> {
     let path = AttrPath::of(difference.label.as_str());
-    let something = |value: &Value| (!value.is_null() && value.as_str() != Some("")).then(|| value.clone());
+    let something = |value: &Value| (!value.is_null()).then(|| value.clone());
     if let (Value::Map(_), Value::Map(_)) = (&difference.before, &difference.after) {
         let members = diff(&difference.before, &difference.after).into_iter();
         return members

@@ -205,7 +205,7 @@ pub fn text(path: &Path) -> String {
 
 /// Waits until something is so.
 pub async fn eventually(what: &str, is_so: impl Fn() -> bool) {
-    let until = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(300);
     while !is_so() {
         assert!(std::time::Instant::now() < until, "it never came about that {what}");
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;

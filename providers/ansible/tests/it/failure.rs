@@ -144,7 +144,7 @@ async fn a_cancelled_playbook_ends_with_all_that_it_started_and_says_what_it_did
     let started = Instant::now();
     let Applied { object, error, resumes, .. } = bench.apply(None, &given).await;
     watcher.await.unwrap();
-    assert!(started.elapsed() < Duration::from_secs(60));
+    assert!(started.elapsed() < Duration::from_secs(300), "the slow task was waited for");
     assert_eq!(error.unwrap().kind, ErrorKind::Cancelled);
     let object = object.unwrap();
     assert!(resumes);
