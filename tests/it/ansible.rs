@@ -266,9 +266,8 @@ output "token" {
 }
 "#,
     ));
-    context.write("values.vars.hcl", "of_a_host = \"HOSTVAR-0ddba115\"\n");
     context.write("main.hcl", &context.read("main.hcl").replace("VARIABLE-c0ffee42", ""));
-    context.write("values.vars.hcl", "of_a_host = \"HOSTVAR-0ddba115\"\npassword = \"VARIABLE-c0ffee42\"\n");
+    context.write("values.auto.vars.hcl", "of_a_host = \"HOSTVAR-0ddba115\"\npassword = \"VARIABLE-c0ffee42\"\n");
     context.write("password", "a password of vaults\n");
     context.write("play/hidden", "HIDDEN-5ca1ab1e");
     context.write("play/group_vars/all.yml", "vaulted: VAULTED-9f2c41d7\n");
@@ -297,31 +296,22 @@ output "token" {
         assert_eq!(answer.code, code, "{line}: {answer}");
         said.push((line.to_owned(), format!("{}{}", answer.stdout, answer.stderr)));
     };
-    run("plan --var-file values.vars.hcl --out plan.bin", 0);
+    run("plan --out plan.bin", 0);
     run("show plan.bin", 0);
     run("show --json plan.bin", 0);
-    run("plan --var-file values.vars.hcl --markdown", 0);
+    run("plan --markdown", 0);
     run("apply plan.bin", 0);
     for line in ["show", "show --json", "status", "history", "state pull", "output", "state show ansible_playbook.site"]
     {
         run(line, 0);
     }
-    run("plan --var-file values.vars.hcl --json", 0);
+    run("plan --json", 0);
     let mut failing = with_ansible(Context::new());
     failing.set("FAIL_NOW", "yes");
     let answer = failing
         .command()
         .current_dir(context.path())
-        .args([
-            "apply",
-            "--auto-approve",
-            "--var-file",
-            "values.vars.hcl",
-            "--replace",
-            "ansible_playbook.site",
-            "--log-level",
-            "debug",
-        ])
+        .args(["apply", "--auto-approve", "--replace", "ansible_playbook.site", "--log-level", "debug"])
         .output()
         .unwrap();
     assert_eq!(answer.status.code(), Some(1), "{}", String::from_utf8_lossy(&answer.stderr));
