@@ -168,6 +168,14 @@ pub enum Skip {
     NeedsApproval {
         /// What it would do.
         action: String,
+        /// What would have allowed it, where that is not `--approve-deferred`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        flag: Option<String>,
+    },
+    /// The engine's own plan, made when ours was, does not fit any more.
+    Stale {
+        /// In what way.
+        error: String,
     },
 }
 

@@ -159,6 +159,17 @@ impl Recorder {
         self.seen().contents.clone()
     }
 
+    /// Which of these contents are not at hand.
+    pub fn missing<'d>(&self, digests: impl IntoIterator<Item = &'d Digest>) -> std::collections::BTreeSet<Digest> {
+        let seen = self.seen();
+        digests.into_iter().filter(|digest| !seen.contents.contains_key(digest)).copied().collect()
+    }
+
+    /// Has the content of a file at hand that is no input of this run: what something was made from that is to go.
+    pub fn lend(&self, digest: Digest, bytes: Arc<[u8]>) {
+        self.seen().contents.insert(digest, bytes);
+    }
+
     /// Remembers the environment's name and the resolved variables.
     pub fn resolved(&self, environment: &str, variables: &BTreeMap<Arc<str>, Value>) {
         let mut seen = self.seen();
@@ -296,7 +307,7 @@ impl Files for Recorder {
 fn walk(folder: &Path, prefix: &str, paths: &mut Vec<String>) -> Result<(), deployctl_sdk::fs::FsError> {
     for entry in deployctl_sdk::fs::read_dir(folder)? {
         let Some(name) = entry.file_name().map(|name| name.to_string_lossy().into_owned()) else { continue };
-        if prefix.is_empty() && name == ".deployctl" {
+        if (prefix.is_empty() && name == ".deployctl") || deployctl_sdk::files::is_kept_by_program(&name) {
             continue;
         }
         let path = format!("{prefix}{name}");

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use deployctl_sdk::{Address, Digest, Files, Lineage, Place, Value, source};
+use deployctl_sdk::{Address, CapturedFile, Digest, Files, Lineage, Place, Value, source};
 
 use crate::apply::recover;
 use crate::config::{self, Configuration, ResourceBlock, Schemas, VariableInputs};
@@ -290,6 +290,37 @@ impl Project {
     /// The contents of the files it is made from.
     pub fn contents(&self) -> HashMap<Digest, Arc<[u8]>> {
         self.recorder.contents()
+    }
+
+    /// Has the captured files of something recorded at hand, from the revisions that are kept: what it is made from may be
+    /// needed to remove it. What is not kept any more is left to the provider.
+    ///
+    /// # Errors
+    /// When the revisions cannot be read.
+    pub async fn lend(&self, captured: impl Iterator<Item = &CapturedFile>) -> Result<()> {
+        let digests: Vec<Digest> = captured.map(|file| file.digest).collect();
+        let mut missing = self.recorder.missing(&digests);
+        if missing.is_empty() {
+            return Ok(());
+        }
+        for revision in self.store.revisions().await?.iter().rev() {
+            // Without the key nothing of it can be opened, and a provider says better what it lacks.
+            let Ok(bytes) = self.store.blobs().get(&revision.inputs).await else { continue };
+            let Ok(inputs) = Inputs::from_bytes(&bytes) else { continue };
+            for (path, kept) in &revision.files {
+                let Some(digest) = inputs.files.get(path).map(|file| file.digest) else { continue };
+                if missing.contains(&digest)
+                    && let Ok(bytes) = self.store.blobs().get(kept).await
+                {
+                    self.recorder.lend(digest, bytes.into());
+                    missing.remove(&digest);
+                }
+            }
+            if missing.is_empty() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// The resources that a block depends on, as addresses without keys.

@@ -134,7 +134,11 @@ impl Tries<'_> {
                 ErrorKind::Transient | ErrorKind::Unreachable => true,
                 // Only an explicit `retry` block says that a plain failure is worth another try.
                 ErrorKind::Refused => self.ready.retry.is_some(),
-                ErrorKind::Invalid | ErrorKind::NotOurs | ErrorKind::Cancelled | ErrorKind::Internal => false,
+                ErrorKind::Invalid
+                | ErrorKind::NotOurs
+                | ErrorKind::Stale
+                | ErrorKind::Cancelled
+                | ErrorKind::Internal => false,
             };
             // A half-made object is for the next run, which plans to replace it.
             let half_made = change.operation == Operation::Create && applied.object.is_some();

@@ -6,6 +6,7 @@
 
 mod account;
 mod action;
+mod approval;
 mod conclude;
 mod interrupt;
 mod outcome;

@@ -17,11 +17,13 @@ pub struct ApplyOptions {
     pub fail_fast: bool,
     /// Whether what is planned in the middle of the run may delete, replace and put data at risk.
     pub approve_deferred: bool,
+    /// Whether the run was agreed to before it was planned, with everything that it turns out to do short of deleting.
+    pub auto_approve: bool,
 }
 
 impl Default for ApplyOptions {
     fn default() -> Self {
-        Self { parallelism: 10, fail_fast: false, approve_deferred: false }
+        Self { parallelism: 10, fail_fast: false, approve_deferred: false, auto_approve: false }
     }
 }
 
@@ -58,6 +60,8 @@ impl Applied {
         let refused = entries
             .iter()
             .any(|entry| matches!(entry.outcome, Outcome::NotStarted { why: Skip::NeedsApproval { .. } }));
+        let stale =
+            entries.iter().any(|entry| matches!(entry.outcome, Outcome::NotStarted { why: Skip::Stale { .. } }));
         let failed = entries.iter().any(|entry| is_failure(&entry.outcome));
         // What is needed was there before the run and does not work.
         let held_back =
@@ -68,6 +72,8 @@ impl Applied {
             Some(ErrorKind::Interrupted)
         } else if failed || self.timed_out || self.late_failure.is_some() {
             Some(ErrorKind::Failed)
+        } else if stale {
+            Some(ErrorKind::Stale)
         } else if refused {
             Some(ErrorKind::Refused)
         } else if held_back {
@@ -96,6 +102,9 @@ impl Applied {
             (false, _) => format!("failed: {}", failed.join(", ")),
             (true, true) => "failed: time was up".to_owned(),
             (true, false) if self.failure() == Some(ErrorKind::Refused) => "refused: needs approval".to_owned(),
+            (true, false) if self.failure() == Some(ErrorKind::Stale) => {
+                "not applied: a nested plan is stale".to_owned()
+            }
             (true, false) if self.failure().is_some() => self.held_back(),
             (true, false) => "ok".to_owned(),
         }

@@ -6,9 +6,10 @@ use std::time::Duration;
 use deployctl_sdk::{
     Action, Change, Connection, Desired, ErrorKind, HealthReport, Object, Observed, Operation, Ownership,
     PlanRequest as ProviderRequest, PlannedChange, ProviderError, ReadRequest, Reason, ReplaceOrder, ResourceId,
-    ResourceSchema, RiskKind, Value, default_plan, source,
+    ResourceSchema, Value, default_plan, source,
 };
 
+use super::approval;
 use super::run::Carrier;
 use crate::config::{ResourceBlock, Retry};
 use crate::diagnostic::Diagnostic;
@@ -143,7 +144,8 @@ impl Carrier<'_> {
         let connection = self.connection(&change.provider).await?;
         let first = operation == Operation::Replace;
         let operation = if first && !schema.hands_over { Operation::Create } else { operation };
-        let planned_record = self.skeleton(number, block, schema, change, record.as_deref());
+        let mut planned_record = self.skeleton(number, block, schema, change, record.as_deref());
+        planned_record.object = put_aside(schema, &prepared.config);
         let done = Change {
             mark: self.mark(change, change.id),
             type_name: change.type_name.clone(),
@@ -209,10 +211,7 @@ impl Carrier<'_> {
             }
             return Err(outcome);
         }
-        // That nobody can foresee what a command does is so whenever it is planned, and puts nothing at risk by itself.
-        let risky = removes || planned.risks.iter().any(|risk| risk.kind != RiskKind::Unpredictable);
-        if risky && !self.options.approve_deferred {
-            let why = Skip::NeedsApproval { action: planned.action.word().to_owned() };
+        if let Some(why) = approval::needed(&planned, self.options) {
             return Err(Outcome::NotStarted { why });
         }
         let operation = match planned.action {
@@ -230,6 +229,7 @@ impl Carrier<'_> {
         }
         let mut planned_record = self.skeleton(number, block, schema, change, record.as_deref());
         planned_record.provider = provider.clone();
+        planned_record.object = put_aside(schema, &prepared.config);
         operations.push(Change {
             mark: self.mark(change, change.id),
             type_name: change.type_name.clone(),
@@ -451,6 +451,11 @@ impl Carrier<'_> {
     }
 }
 
+/// The configuration, where only the journal keeps it until there is a record.
+fn put_aside(schema: &ResourceSchema, config: &Value) -> Option<Object> {
+    schema.keeps_config.then(|| Object::new(config.clone()))
+}
+
 /// The replacement of something half made, in place of what its provider planned.
 fn late_replacement(schema: &ResourceSchema, config: &Value, planned: PlannedChange) -> PlannedChange {
     let action = Action::Replace(ReplaceOrder::DeleteFirst);
@@ -468,6 +473,7 @@ fn internal(what: &str) -> Outcome {
 pub(super) fn provider_failed(error: &ProviderError) -> Outcome {
     match error.kind {
         ErrorKind::Cancelled => Outcome::Cancelled,
+        ErrorKind::Stale => Outcome::NotStarted { why: Skip::Stale { error: error.message.clone() } },
         _ => Outcome::Failed { error: error.message.clone(), hint: error.hint.clone(), detail: error.detail.clone() },
     }
 }

@@ -54,6 +54,10 @@ pub(super) async fn look_for(
                 operation: interrupted.operation,
                 identity: interrupted.identity.clone(),
                 prior: interrupted.prior.as_ref().and_then(|prior| prior.object.clone()),
+                config: interrupted
+                    .planned
+                    .as_ref()
+                    .and_then(|planned| Some(planned.object.as_ref()?.attributes.clone())),
             })
             .collect();
         crash_point::pass();

@@ -85,6 +85,7 @@ pub async fn carry_out(session: &Session<'_>, task: Task<'_>, applying: &Applyin
         parallelism: applying.parallelism.or(session.settings.parallelism).unwrap_or(10),
         fail_fast: applying.fail_fast,
         approve_deferred: applying.approve_deferred,
+        auto_approve: applying.auto_approve,
     };
     let quiet = planned.plan.is_empty();
     let (mut applied, _, mut held) = apply(project, held, &planned, &options, &session.interrupt).await?;

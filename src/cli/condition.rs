@@ -31,7 +31,7 @@ pub async fn conditions(
     wanted: &dyn Fn(&Address) -> bool,
 ) -> Result<Vec<Condition>> {
     let state = &current.state;
-    let seen = async { Ok(observe(state, &current.connections, wanted, &|_| None, project.events()).await) };
+    let seen = async { Ok(observe(state, &current.connections, wanted, &|_| None, None, project.events()).await) };
     let mut seen = session.unless_interrupted(seen).await?;
     let checks = checks(project, state, wanted)?;
     let mut rows = Vec::new();

@@ -147,6 +147,39 @@ pub struct Summary {
     pub deferred: usize,
     /// As they are.
     pub unchanged: usize,
+    /// What is done to the parts of those resources, where they have parts.
+    #[serde(default, skip_serializing_if = "Nested::is_empty")]
+    pub nested: Nested,
+}
+
+/// How many parts of resources each action has: nested resources, objects, services, tasks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Nested {
+    /// To create.
+    pub create: usize,
+    /// To update.
+    pub update: usize,
+    /// To replace.
+    pub replace: usize,
+    /// To delete.
+    pub delete: usize,
+}
+
+impl Nested {
+    /// Whether nothing is done to any part.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    fn add(&mut self, action: Action) {
+        match action {
+            Action::Create => self.create += 1,
+            Action::Update => self.update += 1,
+            Action::Replace(_) => self.replace += 1,
+            Action::Delete => self.delete += 1,
+            Action::NoOp | Action::Read | Action::Forget | Action::Deferred => {}
+        }
+    }
 }
 
 impl Plan {
@@ -154,6 +187,7 @@ impl Plan {
     pub fn summary(&self) -> Summary {
         let mut summary = Summary { unchanged: self.unchanged, ..Summary::default() };
         for change in &self.changes {
+            change.children.iter().for_each(|child| summary.nested.add(child.action));
             match change.action {
                 Action::NoOp => summary.unchanged += 1,
                 Action::Read => summary.read += 1,

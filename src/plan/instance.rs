@@ -119,7 +119,8 @@ impl<'p> Walk<'p> {
         let attributes = recorded.map_or(Value::Unknown, |object| object.attributes.clone());
         match self.observation.take(address) {
             Seen::Present(object) => {
-                let drift = default_plan::compare(&attributes, &object.attributes);
+                let mut drift = default_plan::compare(&attributes, &object.attributes);
+                drift.extend(self.observation.take_inside(address));
                 if !drift.is_empty() {
                     self.drift.push((address.clone(), drift));
                 }
@@ -135,7 +136,14 @@ impl<'p> Walk<'p> {
                 self.refreshed.push((address.clone(), None));
                 Value::Unknown
             }
-            Seen::AsRecorded | Seen::Unreadable { .. } => attributes,
+            Seen::AsRecorded => {
+                let inside = self.observation.take_inside(address);
+                if !inside.is_empty() {
+                    self.drift.push((address.clone(), inside));
+                }
+                attributes
+            }
+            Seen::Unreadable { .. } => attributes,
         }
     }
 
@@ -476,10 +484,9 @@ enum Asked {
 fn complaint(block: &ResourceBlock, error: &ProviderError) -> Diagnostic {
     let span = error.attribute.as_ref().and_then(|path| block.body.span_of(path)).unwrap_or(block.span);
     let diagnostic = Diagnostic::error(span, error.message.clone(), "");
-    match &error.hint {
-        Some(hint) => diagnostic.with_help(hint.clone()),
-        None => diagnostic,
-    }
+    // The engine's own words, and what to do about them.
+    let help: Vec<&str> = error.detail.iter().chain(&error.hint).map(String::as_str).collect();
+    if help.is_empty() { diagnostic } else { diagnostic.with_help(help.join("\n")) }
 }
 
 fn unchanged_attributes(planned: &Value, diffs: &[Diff]) -> usize {

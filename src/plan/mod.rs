@@ -13,6 +13,7 @@ mod instance;
 mod observe;
 mod orphans;
 mod question;
+mod removal;
 mod reopen;
 mod request;
 mod resting;
@@ -24,7 +25,7 @@ pub mod steps;
 mod walk;
 
 pub use condition::check_condition;
-pub use document::{Mode, OutputChange, Plan, ReadCost, ResourceChange, Summary};
+pub use document::{Mode, Nested, OutputChange, Plan, ReadCost, ResourceChange, Summary};
 pub use file::{PLAN_FORMAT_VERSION, PlanHeader, SavedPlan};
 pub use instance::{ProviderChoice, ignore_changes};
 pub use observe::{Observation, Seen, observe};

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use deployctl_sdk::{Address, Object, Observed, ReadRequest};
+use deployctl_sdk::{Address, Diff, Files, Object, Observed, ReadRequest, Refreshed};
 use tokio::time::Instant;
 
 use super::ReadCost;
@@ -33,6 +33,8 @@ pub enum Seen {
 #[derive(Default)]
 pub struct Observation {
     seen: HashMap<Address, Seen>,
+    /// What was changed inside resources, beyond their attributes; only a thorough look finds it.
+    inside: HashMap<Address, Vec<Diff>>,
     /// What looking cost.
     pub cost: ReadCost,
 }
@@ -43,18 +45,25 @@ impl Observation {
         self.seen.get(address).unwrap_or(&Seen::AsRecorded)
     }
 
+    /// Takes out what was changed inside that resource, beyond its attributes.
+    pub fn take_inside(&mut self, address: &Address) -> Vec<Diff> {
+        self.inside.remove(address).unwrap_or_default()
+    }
+
     /// Takes out what was seen of that resource.
     pub fn take(&mut self, address: &Address) -> Seen {
         self.seen.remove(address).unwrap_or(Seen::AsRecorded)
     }
 }
 
-/// Looks at everything recorded that `wanted` names. `settings` gives the settings to use in place of the recorded ones.
+/// Looks at everything recorded that `wanted` names. `settings` gives the settings to use in place of the recorded ones. With
+/// captured files at hand it looks as thoroughly as the engines can.
 pub async fn observe(
     state: &State,
     connections: &Connections,
     wanted: &dyn Fn(&Address) -> bool,
     settings: &dyn Fn(&ProviderRef) -> Option<ProviderRef>,
+    thorough: Option<&dyn Files>,
     events: &Events,
 ) -> Observation {
     let started = Instant::now();
@@ -78,10 +87,15 @@ pub async fn observe(
     events.send(Event::ReadStarted { resources });
     let reads = groups.iter().map(|(provider, members)| async move {
         let provider = settings(provider).unwrap_or_else(|| provider.clone());
-        read_group(connections, &provider, members).await
+        read_group(connections, &provider, members, thorough).await
     });
     for answers in futures_util::future::join_all(reads).await {
-        observation.seen.extend(answers);
+        for (address, seen, inside) in answers {
+            if !inside.is_empty() {
+                observation.inside.insert(address.clone(), inside);
+            }
+            observation.seen.insert(address, seen);
+        }
     }
     observation.cost = ReadCost { resources, millis: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX) };
     events.send(Event::ReadFinished { resources, millis: observation.cost.millis });
@@ -92,10 +106,11 @@ async fn read_group(
     connections: &Connections,
     provider: &ProviderRef,
     members: &[(&Address, &Record)],
-) -> Vec<(Address, Seen)> {
+    thorough: Option<&dyn Files>,
+) -> Vec<(Address, Seen, Vec<Diff>)> {
     let unreadable = |reason: &str| {
         let seen = Seen::Unreadable { reason: reason.to_owned(), elsewhere: false };
-        members.iter().map(|(address, _)| ((*address).clone(), seen.clone())).collect()
+        members.iter().map(|(address, _)| ((*address).clone(), seen.clone(), Vec::new())).collect()
     };
     let connection = match connections.get(provider).await {
         Ok(connection) => connection,
@@ -109,7 +124,13 @@ async fn read_group(
         })
         .collect();
     crash_point::pass();
-    let answers = connection.read(&requests).await;
+    let answers: Vec<Refreshed> = match thorough {
+        Some(files) => connection.refresh(&requests, files).await,
+        None => {
+            let plain = |observed| Refreshed { observed, drift: Vec::new() };
+            connection.read(&requests).await.into_iter().map(plain).collect()
+        }
+    };
     crash_point::pass();
     if answers.len() != requests.len() {
         return unreadable(&format!(
@@ -122,14 +143,18 @@ async fn read_group(
     members
         .iter()
         .zip(answers)
-        .filter_map(|((address, _), answer)| {
-            let seen = match answer {
-                Observed::AsRecorded => return None,
+        .filter_map(|((address, record), answer)| {
+            let seen = match answer.observed {
+                Observed::AsRecorded if answer.drift.is_empty() => return None,
+                Observed::Present(object) if answer.drift.is_empty() && record.object.as_ref() == Some(&object) => {
+                    return None;
+                }
+                Observed::AsRecorded => Seen::AsRecorded,
                 Observed::Present(object) => Seen::Present(object),
                 Observed::Absent => Seen::Absent,
                 Observed::Unreadable { reason } => Seen::Unreadable { reason, elsewhere: false },
             };
-            Some(((*address).clone(), seen))
+            Some(((*address).clone(), seen, answer.drift))
         })
         .collect()
 }

@@ -1,6 +1,8 @@
 //! What is recorded and not wanted any more.
 
-use deployctl_sdk::{Action, Address, Reason, Removal, Value};
+use std::sync::Arc;
+
+use deployctl_sdk::{Action, Address, PlannedChange, Reason, Removal, Value};
 
 use super::ResourceChange;
 use crate::state::Record;
@@ -39,6 +41,15 @@ pub(super) fn describe(change: &mut ResourceChange, removal: Removal, record: &R
     }
     change.risks.extend(removal.risks);
     change.notes.extend(removal.notes);
+}
+
+/// Adds what its engine says about removing it.
+pub(super) fn add(change: &mut ResourceChange, planned: PlannedChange) {
+    change.children = planned.children;
+    change.risks.extend(planned.risks);
+    change.notes.extend(planned.notes);
+    change.drift = planned.drift;
+    change.artefact = planned.artefact.map(Arc::from);
 }
 
 /// Why a recorded resource is not wanted: its whole resource is gone from the configuration, or only its key.

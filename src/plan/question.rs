@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use deployctl_sdk::{
-    Address, Object, PlanRequest as ProviderRequest, PlannedChange, Prepared, ProviderError, ResourceSchema,
+    Address, DeletionRequest, Object, PlanRequest as ProviderRequest, PlannedChange, Prepared, ProviderError,
+    ResourceSchema,
 };
 
 use super::Seen;
@@ -58,6 +59,36 @@ impl Question<'_> {
             Seen::AsRecorded | Seen::Unreadable { .. } => self.recorded(),
             Seen::Present(object) => Some(object),
             Seen::Absent => None,
+        }
+    }
+}
+
+/// What a provider is to be asked about something that goes away.
+pub(super) struct DeletionQuestion<'p> {
+    pub(super) address: &'p Address,
+    pub(super) record: &'p Record,
+    pub(super) provider: ProviderRef,
+    pub(super) seen: Seen,
+}
+
+/// What it answered.
+pub(super) type DeletionAnswer = Result<Option<PlannedChange>, ProviderError>;
+
+impl DeletionQuestion<'_> {
+    /// Asks it.
+    pub(super) async fn ask(&self, project: &Project, connections: &Connections) -> DeletionAnswer {
+        let object = match &self.seen {
+            Seen::Present(object) => Some(object),
+            Seen::AsRecorded => self.record.object.as_ref(),
+            Seen::Absent | Seen::Unreadable { .. } => None,
+        };
+        let Some(object) = object else { return Ok(None) };
+        let (type_name, files) = (&*self.record.type_name, project.files());
+        let request = DeletionRequest { address: self.address, type_name, object, files };
+        match connections.get(&self.provider).await {
+            Ok(connection) => connection.plan_deletion(request).await,
+            // Deleting says so itself, if it comes to that.
+            Err(_) => Ok(None),
         }
     }
 }

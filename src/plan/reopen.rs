@@ -20,6 +20,7 @@ pub async fn reopen(project: &Project, current: &Current, mut plan: Plan) -> Res
         &current.connections,
         &|address| wanted.contains(address),
         &|recorded| plan.present_settings(recorded).cloned(),
+        None,
         project.events(),
     )
     .await;

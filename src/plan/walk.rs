@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use deployctl_sdk::change::Note;
-use deployctl_sdk::{Action, Address, Diff, Digest, Object, Reason, Value, default_plan, source};
+use deployctl_sdk::{Action, Address, CapturedFile, Diff, Digest, Object, Value, default_plan, source};
 use futures_util::{StreamExt as _, stream};
 
 use super::engines;
@@ -12,10 +12,7 @@ use super::instance::ProviderChoice;
 use super::question::{Answer, Question};
 use super::select::Selection;
 use super::steps::{Recorded, Records, Steps};
-use super::{
-    Mode, Observation, OutputChange, Plan, PlanRequest, ReadCost, ResourceChange, Seen, digest, observe, orphans,
-    risks, shape_of,
-};
+use super::{Mode, Observation, OutputChange, Plan, PlanRequest, ReadCost, ResourceChange, digest, observe, shape_of};
 use crate::diagnostic::Diagnostic;
 use crate::error::{Error, Result};
 use crate::lang;
@@ -42,29 +39,35 @@ pub async fn plan(project: &Project, current: &Current, request: &PlanRequest) -
     let selection = Selection::new(request, project.config(), project.graph(), &current.state)?;
     let mut walk = Walk::new(project, current, request, selection);
     walk.settle_providers();
+    if request.mode == Mode::RefreshOnly {
+        project.lend(current.state.records.values().flat_map(|record| captured_of(record))).await?;
+    }
     let observation = walk.observe().await;
     walk.read = observation.cost;
     walk.observation = observation;
     let back_to_nothing = matches!(request.mode, Mode::Rollback { .. }) && project.inputs().removed;
     if request.mode == Mode::Destroy || back_to_nothing {
-        walk.destroy();
+        walk.destroy().await?;
     } else {
         walk.choose_create_first();
         for wave in project.graph().waves() {
             walk.visit(&wave).await;
         }
         walk.put_in_order();
-        walk.orphans();
+        walk.orphans().await?;
+        let replaced = walk.changes.iter().filter(|change| matches!(change.action, Action::Replace(_)));
+        let records = replaced.filter_map(|change| current.state.records.get(&change.address));
+        project.lend(records.flat_map(|record| captured_of(record))).await?;
     }
     walk.engines = current.connections.engines().await;
     walk.finish()
 }
 
 /// How many questions are put to the providers at once, as many as actions by default.
-const ASKED_AT_ONCE: usize = 10;
+pub(super) const ASKED_AT_ONCE: usize = 10;
 
 /// How many questions are gathered before they are asked: they hold whole configurations, so not a whole wide wave.
-const GATHERED: usize = 256;
+pub(super) const GATHERED: usize = 256;
 
 pub(super) struct Walk<'p> {
     pub(super) project: &'p Project,
@@ -87,7 +90,7 @@ pub(super) struct Walk<'p> {
     pub(super) failures: Vec<(Address, deployctl_sdk::ProviderError)>,
     /// Resource blocks of which something is neither planned nor recorded.
     pub(super) left_open: HashSet<usize>,
-    outputs: BTreeMap<Arc<str>, Value>,
+    pub(super) outputs: BTreeMap<Arc<str>, Value>,
     read: ReadCost,
     engines: BTreeMap<String, String>,
 }
@@ -150,14 +153,9 @@ impl<'p> Walk<'p> {
                     _ => self.selection.has_record(address),
                 }
         };
-        let settings = |recorded: &ProviderRef| {
-            let blocks = self.project.config().providers.iter().enumerate();
-            let (index, _) =
-                blocks.into_iter().find(|(_, block)| block.name == recorded.name && block.alias == recorded.alias)?;
-            let settings = self.settings.get(&index).filter(|settings| !settings.contains_unknown())?;
-            Some(ProviderRef { settings: settings.clone(), ..recorded.clone() })
-        };
-        observe(self.state(), &self.current.connections, &wanted, &settings, self.project.events()).await
+        let settings = |recorded: &ProviderRef| self.known_settings(recorded);
+        let thorough = (self.request.mode == Mode::RefreshOnly).then(|| self.project.files());
+        observe(self.state(), &self.current.connections, &wanted, &settings, thorough, self.project.events()).await
     }
 
     /// `create_before_destroy` reaches everything that the resource depends on: otherwise the old one of those would have to
@@ -287,61 +285,13 @@ impl<'p> Walk<'p> {
         }
     }
 
-    fn destroy(&mut self) {
-        for (address, record) in &self.state().records {
-            if self.selection.has_record(address) {
-                self.remove(address, record, Reason::Destroy);
-            } else {
-                self.unchanged += 1;
-            }
-        }
-        if self.unchanged > 0 {
-            self.outputs.clone_from(&self.state().outputs);
-        }
-    }
-
-    fn orphans(&mut self) {
-        for (address, record) in &self.state().records {
-            if self.visited.contains(address) {
-                continue;
-            }
-            let selected = self.selection.has_record(address);
-            if !selected || self.request.mode == Mode::RefreshOnly {
-                self.unchanged += 1;
-                if selected {
-                    self.refresh(address, record);
-                }
-                continue;
-            }
-            let configured = self.values.block_of(address).is_some();
-            self.remove(address, record, orphans::why_unwanted(configured));
-        }
-    }
-
-    fn remove(&mut self, address: &Address, record: &Record, reason: Reason) {
-        if let Seen::Unreadable { reason, elsewhere: true } = self.observation.of(address) {
-            let error = deployctl_sdk::ProviderError::new(deployctl_sdk::ErrorKind::Refused, reason.clone())
-                .with_hint(format!("run this on that host, or drop it with `deployctl state rm '{address}'`"));
-            self.failures.push((address.clone(), error));
-            return;
-        }
-        let seen = self.observation.take(address);
-        match seen {
-            Seen::Present(object) => {
-                self.observed.insert(address.clone(), Some(object));
-            }
-            Seen::Absent => {
-                self.observed.insert(address.clone(), None);
-            }
-            Seen::AsRecorded | Seen::Unreadable { .. } => {}
-        }
-        let mut change = orphans::removal(address, record, reason);
-        if let (Some(provider), Some(object)) = (self.project.providers().get(&record.provider.name), &record.object) {
-            orphans::describe(&mut change, provider.removal(&record.type_name, object), record);
-        }
-        let schema = self.project.schemas().resource(&record.type_name).map(|(_, schema)| schema);
-        risks::assess(&mut change, schema, record.prevent_destroy);
-        self.changes.push(change);
+    /// The present settings of a recorded provider, where the configuration still has its block and they are known.
+    pub(super) fn known_settings(&self, recorded: &ProviderRef) -> Option<ProviderRef> {
+        let blocks = self.project.config().providers.iter().enumerate();
+        let (index, _) =
+            blocks.into_iter().find(|(_, block)| block.name == recorded.name && block.alias == recorded.alias)?;
+        let settings = self.settings.get(&index).filter(|settings| !settings.contains_unknown())?;
+        Some(ProviderRef { settings: settings.clone(), ..recorded.clone() })
     }
 
     /// The settings a block's provider is used with.
@@ -451,6 +401,11 @@ impl<'p> Walk<'p> {
             })
         })
     }
+}
+
+/// The files that something recorded was made from.
+pub(super) fn captured_of(record: &Record) -> impl Iterator<Item = &CapturedFile> {
+    record.object.iter().flat_map(|object| &object.captured)
 }
 
 fn failed(failures: &[(Address, deployctl_sdk::ProviderError)]) -> Error {

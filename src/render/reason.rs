@@ -63,6 +63,9 @@ pub fn skip(why: &Skip) -> String {
         Skip::FailFast => "something else failed (--fail-fast)".to_owned(),
         Skip::TimedOut => "the run's time was up".to_owned(),
         Skip::LockLost => "the lock was lost".to_owned(),
-        Skip::NeedsApproval { action } => format!("it turned out to {action}: --approve-deferred allows that"),
+        Skip::NeedsApproval { action, flag } => {
+            format!("it turned out to {action}: {} allows that", flag.as_deref().unwrap_or("--approve-deferred"))
+        }
+        Skip::Stale { error } => error.clone(),
     }
 }

@@ -23,3 +23,4 @@ mod proof;
 mod schemas;
 mod simulation;
 mod small_disk;
+mod terraform;

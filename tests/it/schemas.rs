@@ -90,7 +90,9 @@ fn outcomes() -> Vec<Outcome> {
         Skip::FailFast,
         Skip::TimedOut,
         Skip::LockLost,
-        Skip::NeedsApproval { action: "delete".into() },
+        Skip::NeedsApproval { action: "delete".into(), flag: None },
+        Skip::NeedsApproval { action: "create".into(), flag: Some("--auto-approve".into()) },
+        Skip::Stale { error: "its plan is stale".into() },
     ];
     let mut outcomes = vec![
         Outcome::Done,

@@ -166,6 +166,22 @@ pub struct Child {
 #[serde(transparent)]
 pub struct Note(pub String);
 
+/// What must have been said beforehand for a plan to be carried out that was made in the middle of an apply, where nobody
+/// looks at it. It means nothing for a plan that is shown before.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unseen {
+    /// The rule for every resource: it may do what neither deletes, replaces nor is at risk.
+    #[default]
+    ByRisk,
+    /// Nothing more: the configuration allows it.
+    Allowed,
+    /// That the run needs no confirmation (`--auto-approve`).
+    IfAutoApproved,
+    /// That deferred actions may delete and replace (`--approve-deferred`).
+    IfDeferredApproved,
+}
+
 /// A provider's plan for one resource.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlannedChange {
@@ -187,6 +203,8 @@ pub struct PlannedChange {
     pub notes: Vec<Note>,
     /// The engine's own plan, which apply will use as it is. It rests only as ciphertext.
     pub artefact: Option<Vec<u8>>,
+    /// What it takes to carry it out unseen.
+    pub unseen: Unseen,
 }
 
 impl PlannedChange {
@@ -207,6 +225,7 @@ impl PlannedChange {
             risks: Vec::new(),
             notes: Vec::new(),
             artefact: None,
+            unseen: Unseen::default(),
         }
     }
 }

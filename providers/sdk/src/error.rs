@@ -34,6 +34,8 @@ pub enum ErrorKind {
     Transient,
     /// Something that is not ours stands in the way, or would have been changed.
     NotOurs,
+    /// The engine's own plan, made when ours was, does not fit any more what is there. Nothing was changed.
+    Stale,
     /// It was cancelled on request.
     Cancelled,
     /// A provider or its engine broke a promise.

@@ -98,6 +98,14 @@ pub struct CapturedFile {
     pub executable: bool,
 }
 
+/// Whether a file or folder of that name is what a program keeps beside the sources that it works on, and changes each time:
+/// no source, so no listing has it. Otherwise running the program would make other inputs of the same sources.
+pub fn is_kept_by_program(name: &str) -> bool {
+    matches!(name, ".terraform" | "terraform.tfstate.d" | ".terraform.tfstate.lock.info")
+        || name.ends_with(".tfstate")
+        || name.contains(".tfstate.")
+}
+
 /// Why a file could not be had.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}: {reason}", path.display())]

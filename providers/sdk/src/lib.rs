@@ -29,7 +29,7 @@ pub mod types;
 pub mod value;
 
 pub use address::{Address, InstanceKey};
-pub use change::{Action, Child, Note, PlannedChange, Reason, ReplaceOrder, Risk, RiskKind};
+pub use change::{Action, Child, Note, PlannedChange, Reason, ReplaceOrder, Risk, RiskKind, Unseen};
 pub use diff::{Diff, diff, patch};
 pub use error::{ErrorKind, ProviderError};
 pub use files::{CapturedFile, Digest, FileError, Files};
@@ -37,8 +37,8 @@ pub use mask::Mask;
 pub use object::{ChildObject, Object};
 pub use ownership::{Lineage, Ownership, ResourceId};
 pub use provider::{
-    Applied, Change, Connection, Desired, Engine, Found, HealthReport, LogLine, LogRequest, Lost, Observed, Operation,
-    Place, PlanRequest, Prepared, Progress, Provider, ReadRequest, Removal, Run,
+    Applied, Change, Connection, DeletionRequest, Desired, Engine, Found, HealthReport, LogLine, LogRequest, Lost,
+    Observed, Operation, Place, PlanRequest, Prepared, Progress, Provider, ReadRequest, Refreshed, Removal, Run,
 };
 pub use schema::{Attribute, AttributeKind, Nesting, ProviderSchema, ResourceSchema};
 pub use types::{Field, Type};

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::address::Address;
 use crate::change::{Note, PlannedChange, Risk};
 use crate::default_plan;
+use crate::diff::Diff;
 use crate::error::{ErrorKind, ProviderError};
 use crate::files::{CapturedFile, Files};
 use crate::object::Object;
@@ -80,6 +81,23 @@ pub trait Connection: Send + Sync {
     /// What is really there, an answer for each request and in the same order. One round trip for many wherever the
     /// engine has one.
     async fn read(&self, batch: &[ReadRequest<'_>]) -> Vec<Observed>;
+
+    /// What is really there, looked at as thoroughly as the engine can, for a run that only refreshes: there `plan` is not
+    /// asked, so an engine whose own plan does the looking does it here. An answer for each and in the same order.
+    async fn refresh(&self, batch: &[ReadRequest<'_>], files: &dyn Files) -> Vec<Refreshed> {
+        let _ = files;
+        self.read(batch).await.into_iter().map(|observed| Refreshed { observed, drift: Vec::new() }).collect()
+    }
+
+    /// What deleting one resource does to its parts, for an engine that plans deletions itself: children, risks, notes, the
+    /// engine's own plan. `None` where there is nothing more to say than that it is deleted. Changes nothing real.
+    ///
+    /// # Errors
+    /// When the engine cannot be asked.
+    async fn plan_deletion(&self, request: DeletionRequest<'_>) -> Result<Option<PlannedChange>, ProviderError> {
+        let _ = request;
+        Ok(None)
+    }
 
     /// What to do with one resource. Changes nothing real.
     ///
@@ -227,6 +245,28 @@ pub struct Removal {
     pub notes: Vec<Note>,
 }
 
+/// What a thorough look found.
+#[derive(Debug, Clone)]
+pub struct Refreshed {
+    /// What is there.
+    pub observed: Observed,
+    /// What was changed inside the object, beyond what its attributes show.
+    pub drift: Vec<Diff>,
+}
+
+/// Asks what deleting one resource would do.
+#[derive(Clone, Copy)]
+pub struct DeletionRequest<'r> {
+    /// Where.
+    pub address: &'r Address,
+    /// Its type.
+    pub type_name: &'r str,
+    /// What was recorded, or what is really there where that differs.
+    pub object: &'r Object,
+    /// The captured files that it was made from.
+    pub files: &'r dyn Files,
+}
+
 /// One operation on one real object.
 #[derive(Debug, Clone)]
 pub struct Change {
@@ -343,6 +383,9 @@ pub struct Lost {
     pub identity: Option<Value>,
     /// What was recorded before, if anything was.
     pub prior: Option<Object>,
+    /// The settled configuration that it was made from, for a type whose schema says `keeps_config`.
+    #[serde(default)]
+    pub config: Option<Value>,
 }
 
 /// What became of it.

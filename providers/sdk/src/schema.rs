@@ -55,6 +55,9 @@ pub struct ResourceSchema {
     /// Whether the provider does a replacement in one operation of its own (`Operation::Replace`) when it is asked to
     /// create first.
     pub hands_over: bool,
+    /// Whether the engine does not keep the configuration that an object was made from, so that it is put aside while the
+    /// object is made, for `find` after a crash.
+    pub keeps_config: bool,
     /// What `import` takes as an id, in words; `None` where import is not possible.
     pub import_id: Option<String>,
     /// Whether the engine has a notion of health of its own.
@@ -78,6 +81,7 @@ impl ResourceSchema {
             interrupts: false,
             create_first: true,
             hands_over: false,
+            keeps_config: false,
             import_id: None,
             has_health: false,
             has_logs: false,

@@ -21,8 +21,9 @@ pub fn markdown(plan: &Plan, frame: Frame<'_>) -> String {
     }
     let summary = plan.summary();
     let unchanged = if summary.unchanged > 0 { format!(" ({} unchanged)", summary.unchanged) } else { String::new() };
+    let nested = text::nested(&summary.nested).map(|counts| format!(" · nested: {counts}")).unwrap_or_default();
     out.push_str(&format!(
-        "**{}**{unchanged} · digest `{}`\n\n",
+        "**{}**{unchanged}{nested} · digest `{}`\n\n",
         text::summary_in_words(&summary),
         short_digest(&plan.digest)
     ));

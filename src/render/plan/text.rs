@@ -3,7 +3,7 @@
 use deployctl_sdk::Action;
 
 use super::{Frame, change, frame, short_digest};
-use crate::plan::{Mode, OutputChange, Plan, Summary};
+use crate::plan::{Mode, Nested, OutputChange, Plan, Summary};
 use crate::render::text::{clean, counted, grouped, width};
 use crate::render::{Look, Paint, value};
 
@@ -128,7 +128,21 @@ pub fn summary(summary: &Summary) -> String {
     let rare = [(summary.read, "to read"), (summary.forget, "to forget"), (summary.deferred, "deferred")];
     parts.extend(rare.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")));
     let unchanged = if summary.unchanged > 0 { format!(" ({} unchanged)", summary.unchanged) } else { String::new() };
-    format!("{}{unchanged}", parts.join(", "))
+    let nested = nested(&summary.nested).map(|counts| format!("; nested: {counts}")).unwrap_or_default();
+    format!("{}{unchanged}{nested}", parts.join(", "))
+}
+
+/// What is done to parts of resources: `2 to create, 1 to delete`; `None` where nothing is.
+pub fn nested(nested: &Nested) -> Option<String> {
+    let all = [
+        (nested.create, "to create"),
+        (nested.update, "to update"),
+        (nested.replace, "to replace"),
+        (nested.delete, "to delete"),
+    ];
+    let parts: Vec<String> =
+        all.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 /// The same with only what there is: `3 to create, 1 to update`.

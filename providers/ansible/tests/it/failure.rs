@@ -183,6 +183,7 @@ async fn an_interrupted_run_is_run_again_and_an_interrupted_update_keeps_its_rec
         operation,
         identity: None,
         prior,
+        config: None,
     };
     let lost = [
         lost(Operation::Create, None),

@@ -114,7 +114,6 @@ pub(crate) fn replace(place: &Place, schema: &ResourceSchema, change: &Change, f
         object: Some(object),
         deposed: deleted.object.into_iter().collect(),
         error: deleted.error,
-        tainted: false,
         ..Applied::default()
     }
 }

@@ -168,7 +168,14 @@ impl Bench {
 
     pub async fn find(&self, operation: Operation, given: &[(&str, Value)], prior: Option<Object>) -> Found {
         let identity = self.provider.identity(self.type_name, &self.prepare(given).unwrap().config);
-        let lost = Lost { mark: self.mark.clone(), type_name: self.type_name.into(), operation, identity, prior };
+        let lost = Lost {
+            mark: self.mark.clone(),
+            type_name: self.type_name.into(),
+            operation,
+            identity,
+            prior,
+            config: None,
+        };
         self.connection.find(&[lost]).await.unwrap().remove(0)
     }
 }

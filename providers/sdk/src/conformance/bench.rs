@@ -157,6 +157,7 @@ impl<'b> Bench<'b> {
             operation,
             identity: self.hand.provider.identity(&held.type_name, &desired.config),
             prior: if operation == Operation::Create { None } else { held.object.clone() },
+            config: self.schema.keeps_config.then(|| desired.config.clone()),
         }
     }
 

@@ -124,7 +124,7 @@ async fn search(project: &Project, current: &Current, last: Option<&State>) -> R
 /// Takes what bears no mark from the last revision, if it is still there.
 async fn remember(project: &Project, current: &Current, last: &State, found: &mut Found) {
     let unmarked = |address: &Address| !found.records.contains_key(address);
-    let mut seen = observe(last, &current.connections, &unmarked, &|_| None, project.events()).await;
+    let mut seen = observe(last, &current.connections, &unmarked, &|_| None, None, project.events()).await;
     let left: Vec<_> = last.records.iter().filter(|(address, _)| unmarked(address)).collect();
     for (address, record) in left {
         match seen.take(address) {
