@@ -12,7 +12,9 @@ use super::instance::ProviderChoice;
 use super::question::{Answer, Question};
 use super::select::Selection;
 use super::steps::{Recorded, Records, Steps};
-use super::{Mode, Observation, OutputChange, Plan, PlanRequest, ReadCost, ResourceChange, digest, observe, shape_of};
+use super::{
+    Mode, Observation, OutputChange, Plan, PlanRequest, ReadCost, ResourceChange, digest, observe, risks, shape_of,
+};
 use crate::diagnostic::Diagnostic;
 use crate::error::{Error, Result};
 use crate::lang;

@@ -24,3 +24,5 @@ mod schemas;
 mod simulation;
 mod small_disk;
 mod terraform;
+mod terraform_aws;
+mod terraform_safety;

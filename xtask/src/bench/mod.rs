@@ -13,6 +13,7 @@ mod process;
 mod shapes;
 mod side;
 mod table;
+mod terraform;
 
 use std::path::{Path, PathBuf};
 
@@ -59,6 +60,8 @@ enum What {
     Compose(containers::Arguments),
     /// Planning a playbook, beside Ansible's own check run
     Ansible(ansible::Arguments),
+    /// Terraform modules, beside Terraform itself
+    Terraform(terraform::Arguments),
 }
 
 /// Measures, and writes the table.
@@ -67,6 +70,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         Some(What::Docker(arguments)) => return containers::docker(arguments),
         Some(What::Compose(arguments)) => return containers::compose(arguments),
         Some(What::Ansible(arguments)) => return ansible::run(arguments),
+        Some(What::Terraform(arguments)) => return terraform::run(arguments),
         None => {}
     }
     let program = program(arguments.program.as_deref())?;
