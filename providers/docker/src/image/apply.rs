@@ -114,9 +114,9 @@ async fn refuse_if_used(site: &Site, id: &str, name: &Name) -> Result<(), Provid
     let listed = site.engine.call(|docker| async move { docker.list_containers(Some(options)).await }).await;
     let doing = format!("removing the image {}", name.full());
     let containers = listed.map_err(|error| error.doing(&doing))?;
-    // Containers of images that were built on this one are listed too, and keep their own.
-    let theirs = containers.into_iter().filter(|container| container.image_id.as_deref() == Some(id));
-    let theirs = theirs.filter(|container| {
+    // One that was made under another name of the same image, or from one built on it, keeps what it has.
+    let by_this_name = |made_from: &Option<String>| made_from.as_deref().and_then(Name::parse).as_ref() == Some(name);
+    let theirs = containers.into_iter().filter(|container| by_this_name(&container.image)).filter(|container| {
         let labels = container.labels.clone().unwrap_or_default();
         mark::of(&labels).is_none_or(|mark| mark.lineage != site.place.lineage)
     });

@@ -55,8 +55,3 @@ pub(super) fn salt(recorded: Option<&Object>) -> String {
 pub(super) fn private(salt: &str, key: Option<&str>) -> Value {
     Value::map([(SALT, Value::from(salt).into_sensitive()), ("kept_as", key.map_or(Value::Null, Value::from))])
 }
-
-/// Under what a record's image is kept.
-pub(super) fn kept_as(object: &Object) -> Option<String> {
-    text(&object.private, "kept_as")
-}

@@ -5,8 +5,8 @@ use deployctl_sdk::Digest;
 /// The registry of names that begin with none.
 const DOCKER_HUB: &str = "docker.io";
 
-/// A name, taken apart.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A name, taken apart. Two are the same if the engine lists them as the same.
+#[derive(Debug, Clone)]
 pub(super) struct Name {
     /// As the engine lists it: without `docker.io/library/`.
     repository: String,
@@ -76,6 +76,12 @@ impl Name {
             Some((first, _)) if is_registry(first) => first,
             _ => DOCKER_HUB,
         }
+    }
+}
+
+impl PartialEq for Name {
+    fn eq(&self, other: &Self) -> bool {
+        self.full() == other.full()
     }
 }
 

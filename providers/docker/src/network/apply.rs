@@ -18,7 +18,8 @@ pub(crate) async fn apply(site: &Site, change: &Change) -> Applied {
     match change.operation {
         Operation::Create => match create(site, change).await {
             Ok(object) => Applied::done(object),
-            Err(error) => Applied::failed(None, error),
+            // The engine may have made it all the same.
+            Err(error) => Applied::failed(made_all_the_same(site, change).await, error),
         },
         Operation::Update | Operation::Replace => Applied::failed(change.prior.clone(), no_update(site, change).await),
         Operation::Delete => match delete(site, change).await {
@@ -53,6 +54,11 @@ async fn create(site: &Site, change: &Change) -> Result<Object, ProviderError> {
             Err(ProviderError::new(ErrorKind::Internal, format!("the network {name} was gone right after it was made")))
         }
     }
+}
+
+async fn made_all_the_same(site: &Site, change: &Change) -> Option<Object> {
+    let network = observe::ours(site, &change.mark, None).await.ok()??;
+    Some(object(site, change, &network))
 }
 
 fn is_ours(network: &Network, change: &Change) -> bool {

@@ -15,7 +15,8 @@ pub(crate) async fn apply(site: &Site, change: &Change) -> Applied {
     match change.operation {
         Operation::Create => match create(site, change).await {
             Ok(object) => Applied::done(object),
-            Err(error) => Applied::failed(None, error),
+            // The engine may have made it all the same.
+            Err(error) => Applied::failed(made_all_the_same(site, change).await, error),
         },
         Operation::Update | Operation::Replace => match update(site, change).await {
             Ok(object) => Applied::done(object),
@@ -53,6 +54,12 @@ async fn create(site: &Site, change: &Change) -> Result<Object, ProviderError> {
         return Err(foreign(&volume));
     }
     Ok(object(site, change, &volume))
+}
+
+async fn made_all_the_same(site: &Site, change: &Change) -> Option<Object> {
+    let name = text(&change.config, "name")?;
+    let volume = observe::one(site, &name).await.ok()??;
+    observe::is_recorded(&volume, &change.mark, None).then(|| object(site, change, &volume))
 }
 
 fn object(site: &Site, change: &Change, volume: &Volume) -> Object {
