@@ -444,7 +444,7 @@ fn check_version(config: &Configuration) -> Result<()> {
 }
 
 /// The identity of this host: the machine's own where it has one, its name otherwise.
-fn host() -> String {
+pub(crate) fn host() -> String {
     let machine = deployctl_sdk::fs::read_to_string(Path::new("/etc/machine-id")).unwrap_or_default();
     match machine.trim() {
         "" => sysinfo::System::host_name().unwrap_or_else(|_| "localhost".to_owned()),

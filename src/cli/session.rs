@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use deployctl_sdk::Place;
+
 use super::Outcome;
 use super::args;
 use super::environment::{LOCK_TIMEOUT, Settings};
@@ -17,7 +19,7 @@ use crate::config::{self, Configuration, Schemas};
 use crate::error::{Error, ErrorKind, Result};
 use crate::inputs::Recorder;
 use crate::project::{Project, ProjectOptions, backend_of, inputs_of};
-use crate::providers::Providers;
+use crate::providers::{Connections, Providers};
 use crate::render::plan::Frame;
 use crate::state::{BackendConfig, Retention, State, Store};
 
@@ -96,6 +98,17 @@ impl Session<'_> {
             }
         };
         Ok((Store::open(&backend, &environment).await?, environment))
+    }
+
+    /// Connections for what a state holds, made when they are first needed.
+    ///
+    /// # Errors
+    /// When the folder or the program cannot be found.
+    pub fn connections(&self, state: &State, environment: &str) -> Result<Connections> {
+        let root = folder(&self.settings.dir)?;
+        let data = root.join(".deployctl").join(environment);
+        let place = Place { root, data, host: crate::project::host(), lineage: state.lineage };
+        Ok(Connections::new(providers()?, place))
     }
 
     /// The state's store.

@@ -85,12 +85,14 @@ pub struct Retention {
 }
 
 /// What pruning removed, or would.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Pruned {
     /// The serials of revisions.
     pub revisions: Vec<u64>,
     /// How many contents that no revision needs any more.
     pub contents: usize,
+    /// The states that those revisions ended in, as far as they could still be read.
+    pub gone: Vec<State>,
 }
 
 impl Store {
@@ -318,8 +320,12 @@ impl Store {
         }
         let mut unneeded = self.backend.list(blobs::FOLDER).await?;
         unneeded.retain(|path| !needed.contains(path));
-        let pruned =
-            Pruned { revisions: goes.iter().map(|(_, revision)| revision.serial).collect(), contents: unneeded.len() };
+        let mut gone = Vec::new();
+        for (_, revision) in &goes {
+            gone.extend(self.state_of(revision).await.ok());
+        }
+        let revisions = goes.iter().map(|(_, revision)| revision.serial).collect();
+        let pruned = Pruned { revisions, contents: unneeded.len(), gone };
         if !dry_run {
             for (_, revision) in &goes {
                 self.backend.delete(&revision::path_of(revision.serial)).await?;

@@ -219,3 +219,66 @@ fn a_rollback_brings_back_what_was_captured() {
     ok(deployed.destroy());
     assert!(!context.file("run").exists());
 }
+
+/// Runs Docker's own command line.
+#[cfg(feature = "docker")]
+fn docker(arguments: &[&str]) -> String {
+    let output = std::process::Command::new("docker").args(arguments).output();
+    let output = output.expect("this test needs a Docker Engine: run `cargo xtask engines docker` first");
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+/// Takes away what a destroy leaves on purpose: the volume, and the images that are kept for the history.
+#[cfg(feature = "docker")]
+struct Kept(String);
+
+#[cfg(feature = "docker")]
+impl Drop for Kept {
+    fn drop(&mut self) {
+        docker(&["volume", "rm", &format!("{}-book", self.0)]);
+        let image = docker(&["image", "ls", "--format", "{{.Repository}}:{{.Tag}} {{.ID}}"]);
+        let ids: Vec<&str> = image.lines().filter(|line| line.contains(&self.0)).collect();
+        let ids: Vec<&str> = ids.iter().filter_map(|line| line.split(' ').next_back()).collect();
+        for line in image.lines().filter(|line| ids.iter().any(|id| line.ends_with(id))) {
+            docker(&["image", "rm", line.split(' ').next().unwrap_or_default()]);
+        }
+    }
+}
+
+#[cfg(feature = "docker")]
+#[test]
+fn the_docker_example_builds_runs_rolls_back_without_building_and_goes() {
+    let mut context = copy_of("docker");
+    let port = three_free_ports();
+    let project = format!("dct-example-{}", std::process::id());
+    let kept = Kept(project.clone());
+    context.set("DEPLOYCTL_VAR_project", &project);
+    context.set("DEPLOYCTL_VAR_port", &port.to_string());
+    context.set("DEPLOYCTL_VAR_base", "deployctl-test/busybox:1");
+    let deployed = deployed(&context, &["destroy", "--auto-approve"]);
+
+    let plan = ok(context.run("plan"));
+    assert!(plan.contains("Plan: 4 to create"), "{plan}");
+    ok(context.run("apply --auto-approve"));
+    assert!(page(port).is_some_and(|page| page.contains("Welcome")), "the page can be fetched");
+    assert!(ok(context.run("plan --detailed-exitcode")).contains("No changes"));
+    let first = ok(context.run("output image"));
+
+    let greeting = ["--var", "greeting=Good evening"];
+    ok(context.run_args(&[&["apply", "--auto-approve"][..], &greeting].concat()));
+    assert!(page(port).is_some_and(|page| page.contains("Good evening")));
+    let page_file = context.path().join("web/page.html");
+    std::fs::write(&page_file, "changed").unwrap();
+    let plan = ok(context.run_args(&[&["plan"][..], &greeting].concat()));
+    assert!(plan.contains("files of the build context changed: page.html"), "{plan}");
+
+    let rolled = ok(context.run("rollback --auto-approve"));
+    assert!(page(port).is_some_and(|page| page.contains("Welcome")), "{rolled}");
+    assert_eq!(ok(context.run("output image")), first, "the very image from before");
+
+    let destroyed = ok(deployed.destroy());
+    let left = docker(&["volume", "ls", "--quiet", "--filter", &format!("name={project}-book")]);
+    assert_eq!(left, format!("{project}-book"), "{destroyed}");
+    assert_eq!(docker(&["ps", "--all", "--quiet", "--filter", &format!("name={project}")]), "");
+    drop(kept);
+}

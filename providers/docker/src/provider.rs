@@ -8,7 +8,7 @@ use deployctl_docker_client::{Endpoint, Engine, Environment, Settings};
 use deployctl_sdk::{
     Applied, Change, Connection, Desired, ErrorKind, Files, Found, HealthReport, LogRequest, Lost, Object, Observed,
     Ownership, Place, PlanRequest, PlannedChange, Prepared, Provider, ProviderError, ProviderSchema, ReadRequest,
-    ResourceSchema, Value,
+    Removal, ResourceSchema, Value,
 };
 use deployctl_sdk::{Run, default_plan};
 
@@ -89,6 +89,10 @@ impl Provider for DockerProvider {
             container::TYPE => container::identity(config),
             _ => None,
         }
+    }
+
+    fn removal(&self, type_name: &str, object: &Object) -> Removal {
+        if type_name == volume::TYPE { volume::removal(object) } else { Removal::default() }
     }
 
     async fn configure(&self, settings: &Value, place: &Place) -> Result<Arc<dyn Connection>, ProviderError> {
@@ -178,6 +182,10 @@ impl Connection for Docker {
         all.extend(volume::find_all(&self.0).await?);
         all.extend(container::find_all(&self.0).await?);
         Ok(all)
+    }
+
+    async fn let_go(&self, needed: &[Object], dry_run: bool) -> Result<Vec<String>, ProviderError> {
+        image::let_go(&self.0, needed, dry_run).await
     }
 
     async fn import(&self, type_name: &str, id: &str, mark: &Ownership) -> Result<Object, ProviderError> {

@@ -125,6 +125,16 @@ pub trait Connection: Send + Sync {
         Ok(Vec::new())
     }
 
+    /// Lets go of what was kept for going back to earlier revisions, and is needed by no object any more that the state or a
+    /// revision still has. Answers what goes, in words; with `dry_run` it stays.
+    ///
+    /// # Errors
+    /// When the engine cannot be asked, or refuses.
+    async fn let_go(&self, needed: &[Object], dry_run: bool) -> Result<Vec<String>, ProviderError> {
+        let _ = (needed, dry_run);
+        Ok(Vec::new())
+    }
+
     /// Describes an existing object so that it can be managed from now on, and marks it where the engine allows that.
     ///
     /// # Errors

@@ -4,10 +4,14 @@
 //! from the same things is the one that is there already. It lies below `localhost/`, so that no engine ever takes it for
 //! something to pull or push.
 
-use deployctl_sdk::{Digest, Lineage, Object, ResourceId, Value};
+use std::collections::BTreeSet;
+
+use deployctl_sdk::{Digest, Lineage, Object, ProviderError, ResourceId, Value};
 
 use super::schema::BUILD_DIGEST;
+use super::{observe, transfer};
 use crate::attributes::text;
+use crate::provider::Site;
 
 const PREFIX: &str = "localhost/deployctl/";
 
@@ -54,4 +58,29 @@ pub(super) fn salt(recorded: Option<&Object>) -> String {
 /// The private part of a record: the salt, and under what the image is kept.
 pub(super) fn private(salt: &str, key: Option<&str>) -> Value {
     Value::map([(SALT, Value::from(salt).into_sensitive()), ("kept_as", key.map_or(Value::Null, Value::from))])
+}
+
+/// Under what a record's image is kept.
+fn kept_as(object: &Object) -> Option<&str> {
+    object.private.get("kept_as").and_then(Value::as_str)
+}
+
+/// Takes away the tags under which images are kept that no object needs; an image that has no other name goes with its tag.
+/// Answers the tags. One that a container still uses stays.
+///
+/// # Errors
+/// When the engine does not answer.
+pub(crate) async fn let_go(site: &Site, needed: &[Object], dry_run: bool) -> Result<Vec<String>, ProviderError> {
+    let needed: BTreeSet<&str> = needed.iter().filter_map(kept_as).collect();
+    let images = observe::list(site).await?;
+    let tags = images.iter().flat_map(|image| &image.repo_tags);
+    let unneeded = tags.filter(|tag| parse(tag, site.place.lineage).is_some_and(|(_, key)| !needed.contains(key)));
+    let mut gone = Vec::new();
+    for tag in unneeded {
+        let used = !dry_run && !transfer::untag_unused(site, tag).await?;
+        if !used {
+            gone.push(format!("the image {tag}"));
+        }
+    }
+    Ok(gone)
 }

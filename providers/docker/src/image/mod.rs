@@ -17,6 +17,7 @@ mod transfer;
 use deployctl_sdk::Value;
 
 pub(crate) use apply::apply;
+pub(crate) use keep::let_go;
 pub(crate) use observe::{find, import, read};
 pub(crate) use plan::plan;
 pub(crate) use prepare::prepare;

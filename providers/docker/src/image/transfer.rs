@@ -33,6 +33,20 @@ pub(super) async fn untag(site: &Site, full: &str) -> Result<(), ProviderError> 
     }
 }
 
+/// Takes a name away, unless the image would go with it and a container uses it; answers whether it is away.
+///
+/// # Errors
+/// When the engine does not answer.
+pub(super) async fn untag_unused(site: &Site, full: &str) -> Result<bool, ProviderError> {
+    let removed =
+        site.engine.call(|docker| async move { docker.remove_image(full, None::<RemoveImageOptions>, None).await });
+    match removed.await {
+        Err(error) if error.is_conflict() => Ok(false),
+        Err(error) if !error.is_not_found() => Err(error.doing(&format!("removing the image {full}"))),
+        _ => Ok(true),
+    }
+}
+
 /// Pulls an image; answers its id and the digest of its manifest.
 ///
 /// # Errors

@@ -37,6 +37,11 @@ async fn create(site: &Site, change: &Change) -> Result<Object, ProviderError> {
     // Asked to make a volume that there is already, the engine answers with that one.
     match observe::one(site, &name).await.map_err(|error| error.doing(&doing))? {
         Some(volume) if observe::is_recorded(&volume, &change.mark, None) => return Ok(object(site, change, &volume)),
+        // What an earlier record of this state left is taken up again, with all that is in it.
+        Some(volume) if observe::is_left(&volume, change.mark.lineage) => {
+            let object = object(site, change, &volume);
+            return Ok(Object { private: mark::imported(&object.private), ..object });
+        }
         Some(volume) => return Err(foreign(&volume)),
         None => {}
     }

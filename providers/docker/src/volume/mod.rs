@@ -2,14 +2,17 @@
 //!
 //! What is in a volume is nobody's to throw away by accident, and cannot be brought back by a rollback. Whether anything
 //! is in it cannot be asked of the engine cheaply (its disk usage call walks through the files of all volumes), so every
-//! volume counts as holding data: it is removed only where `delete_data` was recorded before, and otherwise the deletion is
-//! refused and says how to ask for it.
+//! volume counts as holding data: it is removed only where `delete_data` was recorded before. Otherwise a resource that
+//! goes leaves its volume where it is, and one that comes back under the same name in the same state takes it up again; a
+//! replacement, which cannot do without a removal, is refused.
 
 mod apply;
 mod observe;
 mod schema;
 
-use deployctl_sdk::{AttrPath, Desired, PlanRequest, PlannedChange, Prepared, ProviderError, Value, default_plan};
+use deployctl_sdk::{
+    AttrPath, Desired, Note, Object, PlanRequest, PlannedChange, Prepared, ProviderError, Removal, Value, default_plan,
+};
 
 use crate::mark;
 use crate::provider::Site;
@@ -45,6 +48,16 @@ pub(crate) fn identity(config: &Value) -> Option<Value> {
     known.then(|| Value::map([("delete_data", delete_data)]))
 }
 
+/// What becomes of a volume whose resource goes.
+pub(crate) fn removal(object: &Object) -> Removal {
+    if apply::may_delete(object) {
+        return Removal::default();
+    }
+    let name = object.attributes.get("name").and_then(Value::as_str).unwrap_or_default();
+    let note = format!("the volume {name} stays with what is in it; `delete_data = true`, applied before, removes it");
+    Removal { forgets: true, notes: vec![Note(note)], ..Removal::default() }
+}
+
 /// Compares attribute by attribute.
 ///
 /// # Errors
@@ -53,7 +66,7 @@ pub(crate) async fn plan(_: &Site, request: &PlanRequest<'_>) -> Result<PlannedC
     let mut planned = default_plan::plan(request)?;
     let kept = request.recorded.is_some_and(|recorded| !apply::may_delete(recorded));
     if matches!(planned.action, deployctl_sdk::Action::Replace(_)) && kept {
-        planned.notes.push(deployctl_sdk::Note(
+        planned.notes.push(Note(
             "the old volume will not be removed while `delete_data` is not set and applied, so this will be refused"
                 .to_owned(),
         ));

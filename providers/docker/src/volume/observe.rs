@@ -6,7 +6,8 @@ use bollard::models::Volume;
 use bollard::query_parameters::ListVolumesOptions;
 use deployctl_docker_client::EngineError;
 use deployctl_sdk::{
-    ErrorKind, Found, Lost, Object, Observed, Operation, Ownership, ProviderError, ReadRequest, ResourceSchema, Value,
+    ErrorKind, Found, Lineage, Lost, Object, Observed, Operation, Ownership, ProviderError, ReadRequest,
+    ResourceSchema, Value,
 };
 
 use crate::attributes::{described, engine_map, map_or_null, marked_like, text, text_or_null, with};
@@ -34,10 +35,21 @@ pub(super) async fn one(site: &Site, name: &str) -> Result<Option<Volume>, Engin
     }
 }
 
-/// Whether a record is about this volume: it bears its mark, or was imported under this name.
+/// Whether a record is about this volume: it bears its mark, or is known by its name (imported, or left by an earlier record
+/// of this state) and is nobody else's.
 pub(super) fn is_recorded(volume: &Volume, mark: &Ownership, recorded: Option<&Object>) -> bool {
     mark::is(&volume.labels, mark.lineage, mark.id)
-        || recorded.is_some_and(|recorded| mark::is_imported(recorded) && mark::of(&volume.labels).is_none())
+        || recorded.is_some_and(|recorded| mark::is_imported(recorded) && is_free(volume, mark.lineage))
+}
+
+/// Whether no other state has marked it.
+pub(super) fn is_free(volume: &Volume, lineage: Lineage) -> bool {
+    mark::of(&volume.labels).is_none_or(|mark| mark.lineage == lineage)
+}
+
+/// Whether an earlier record of this state left it behind.
+pub(super) fn is_left(volume: &Volume, lineage: Lineage) -> bool {
+    mark::of(&volume.labels).is_some_and(|mark| mark.lineage == lineage)
 }
 
 /// Compares recorded volumes with the real ones: one question for all, and one for each that was imported.
@@ -55,7 +67,7 @@ pub(crate) async fn read(site: &Site, batch: &[ReadRequest<'_>]) -> Vec<Observed
             }
             let name = text(&request.recorded.attributes, "name").unwrap_or_default();
             match one(site, &name).await {
-                Ok(Some(volume)) if mark::of(&volume.labels).is_none() => compared(schema, &volume, request.recorded),
+                Ok(Some(volume)) if is_free(&volume, site.place.lineage) => compared(schema, &volume, request.recorded),
                 Ok(_) => Observed::Absent,
                 Err(error) => Observed::Unreadable { reason: error.to_string() },
             }
@@ -120,7 +132,7 @@ pub(crate) async fn find(site: &Site, lost: &[&Lost]) -> Result<Vec<Found>, Prov
     };
     let imported = |prior: Object| async move {
         match one(site, &text(&prior.attributes, "name").unwrap_or_default()).await {
-            Ok(Some(volume)) if mark::of(&volume.labels).is_none() => present(prior),
+            Ok(Some(volume)) if is_free(&volume, site.place.lineage) => present(prior),
             Ok(_) => Found::Absent,
             Err(_) => Found::CannotTell,
         }

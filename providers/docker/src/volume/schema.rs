@@ -8,9 +8,10 @@ pub(crate) const TYPE: &str = "docker_volume";
 /// The type.
 pub(crate) fn schema() -> ResourceSchema {
     let doc = "A volume that containers keep data in. A volume is never removed with what is in it unless that was asked \
-        for: set `delete_data = true`, apply, and only then take it out of the configuration or change what can only be \
-        changed by replacing it. Whether a volume is empty cannot be asked of the engine cheaply, so each one counts as \
-        holding data. A rollback does not bring data back.";
+        for with `delete_data = true`, applied before. Without it, taking the resource out of the configuration (or \
+        `destroy`) leaves the volume where it is; when the resource comes back in the same state, it is taken up again \
+        with its data. A change that takes a new volume is refused then. Whether a volume is empty cannot be asked of the \
+        engine cheaply, so each one counts as holding data. A rollback does not bring data back.";
     let texts = || Type::Map(Box::new(Type::String));
     let mut schema = ResourceSchema::new(TYPE, doc);
     schema.example = EXAMPLE.to_owned();

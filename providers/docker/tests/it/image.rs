@@ -158,3 +158,30 @@ async fn a_name_that_was_moved_is_moved_back_and_one_that_was_given_away_is_left
     bench.delete(held).await;
     assert_eq!(bench.there("image").len(), 1, "somebody has given the name to another image");
 }
+
+#[tokio::test]
+async fn images_that_no_revision_needs_are_let_go_of_and_the_others_stay() {
+    let bench = Bench::new(TYPE).await;
+    bench.write("app/Dockerfile", "FROM scratch\nLABEL test=first\n");
+    let config = built(&bench, &[]);
+    let mut held = bench.make(&config).await;
+    let first = held.object.clone().unwrap();
+    bench.write("app/Dockerfile", "FROM scratch\nLABEL test=second\n");
+    bench.apply(&mut held, &config).await;
+    let second = held.object.clone().unwrap();
+    let kept = || {
+        let prefix = format!("localhost/deployctl/{}/", bench.place.lineage);
+        docker(&["image", "ls", "--format", "{{.Repository}}:{{.Tag}}"]).matches(&prefix).count()
+    };
+    let both = [first.clone(), second.clone()];
+    assert_eq!(bench.connection.let_go(&both, false).await.unwrap(), Vec::<String>::new());
+    assert_eq!(bench.connection.let_go(&[second.clone()], true).await.unwrap().len(), 1);
+    assert_eq!(kept(), 2, "a dry run takes nothing");
+    assert_eq!(bench.connection.let_go(&[second], false).await.unwrap().len(), 1);
+    assert_eq!(kept(), 1);
+    let gone = first.attributes.get("id").and_then(Value::as_str).unwrap();
+    assert!(!docker(&["image", "ls", "--no-trunc", "--quiet"]).contains(gone), "the image went with its last name");
+    bench.delete(held).await;
+    assert_eq!(bench.connection.let_go(&[], false).await.unwrap().len(), 1);
+    assert_eq!(kept(), 0);
+}

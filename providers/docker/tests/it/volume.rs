@@ -79,3 +79,25 @@ async fn a_name_in_use_is_refused_and_imported_it_is_settled() {
     bench.delete(held).await;
     assert_eq!(bench.there("volume"), Vec::<String>::new());
 }
+
+#[tokio::test]
+async fn a_volume_that_was_left_is_taken_up_again_with_its_data() {
+    let bench = Bench::new(TYPE).await;
+    let held = bench.make(&config(&bench, "kept")).await;
+    let removal = bench.provider.removal(TYPE, held.object.as_ref().unwrap());
+    assert!(removal.forgets && removal.notes[0].0.contains("stays with what is in it"), "{removal:?}");
+
+    // Another record of the same state, as after a destroy and an apply.
+    let mut again = bench.make(&config(&bench, "kept")).await;
+    assert_ne!(again.mark.id, held.mark.id);
+    let asked = with(&config(&bench, "kept"), &[("delete_data", true.into())]);
+    bench.apply(&mut again, &asked).await;
+    assert!(!bench.provider.removal(TYPE, again.object.as_ref().unwrap()).forgets);
+
+    // Another state does not get it.
+    let other = Bench::new(TYPE).await;
+    let error = other.try_apply(&mut other.nothing(), &asked).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::NotOurs);
+    bench.delete(again).await;
+    assert_eq!(bench.there("volume"), Vec::<String>::new());
+}

@@ -66,6 +66,7 @@ pub fn run(settings: &Settings, output: &Output, command: State) -> Outcome {
 /// A state that is being edited by hand.
 struct Editing {
     store: Store,
+    environment: Arc<str>,
     lock: Lock,
     state: Recorded,
 }
@@ -73,7 +74,7 @@ struct Editing {
 impl Editing {
     /// Takes the lock and reads the state.
     async fn begin(session: &Session<'_>, command: &str, locking: &Locking) -> Result<Self> {
-        let store = session.store().await?;
+        let (store, environment) = session.store_and_environment().await?;
         let timeout = session.lock_timeout(locking.lock_timeout)?;
         let events: Events = session.watcher.events();
         let lock = store.lock(LockInfo::of_this_process(command), timeout, &events);
@@ -84,7 +85,7 @@ impl Editing {
             return Err(Error::failed("an earlier run was interrupted, and what it did is not settled yet")
                 .with_hint("`deployctl apply` settles it; then edit the state"));
         }
-        Ok(Self { store, lock, state: loaded.state })
+        Ok(Self { store, environment, lock, state: loaded.state })
     }
 
     /// Writes the edited state, with a line in the history.

@@ -2,13 +2,16 @@
 
 use serde::Serialize;
 
+use deployctl_sdk::Object;
+
 use super::Editing;
 use crate::cli::Outcome;
 use crate::cli::args::Locking;
 use crate::cli::exit::Exit;
-use crate::cli::session::Session;
+use crate::cli::session::{Session, provider_failure};
+use crate::error::{Error, Result};
 use crate::render::text::counted;
-use crate::state::Pruned;
+use crate::state::{ProviderRef, Pruned, State as Recorded};
 
 /// Remove revisions that are past their time.
 ///
@@ -29,22 +32,29 @@ struct Document {
     removed: bool,
     revisions: Vec<u64>,
     contents: usize,
+    kept_by_providers: Vec<String>,
 }
 
 /// Runs it.
 pub async fn run(session: Session<'_>, arguments: &Prune) -> Outcome {
     let retention = session.retention();
     let editing = Editing::begin(&session, "state prune", &arguments.locking).await?;
-    let pruned = editing.store.prune(&editing.lock, retention, !arguments.apply).await;
+    let pruned = async {
+        let pruned = editing.store.prune(&editing.lock, retention, !arguments.apply).await?;
+        let let_go = let_go(&session, &editing, &pruned, !arguments.apply).await?;
+        Ok::<_, Error>((pruned, let_go))
+    };
+    let pruned = pruned.await;
     editing.lock.release().await?;
-    let pruned = pruned?;
+    let (pruned, let_go) = pruned?;
     let output = session.output;
     if output.json {
-        let Pruned { revisions, contents } = pruned;
-        output.document(&Document { format_version: 1, removed: arguments.apply, revisions, contents })?;
+        let Pruned { revisions, contents, .. } = pruned;
+        let removed = arguments.apply;
+        output.document(&Document { format_version: 1, removed, revisions, contents, kept_by_providers: let_go })?;
         return Ok(Exit::Done);
     }
-    if pruned.revisions.is_empty() && pruned.contents == 0 {
+    if pruned.revisions.is_empty() && pruned.contents == 0 && let_go.is_empty() {
         output.result("Nothing is past its time.\n");
         return Ok(Exit::Done);
     }
@@ -56,5 +66,44 @@ pub async fn run(session: Session<'_>, arguments: &Prune) -> Outcome {
         true => format!("Removed {what}.\n"),
         false => format!("Would remove {what}. `--apply` does it.\n"),
     });
+    for what in &let_go {
+        output.result(&format!("  {what}\n"));
+    }
     Ok(Exit::Done)
+}
+
+/// Has the providers let go of what they kept for revisions that are not there any more.
+async fn let_go(session: &Session<'_>, editing: &Editing, pruned: &Pruned, dry_run: bool) -> Result<Vec<String>> {
+    // By provider and settings: what the state and the revisions that stay still have. Those that go are asked about too.
+    let mut needed: Vec<(ProviderRef, Vec<Object>)> = Vec::new();
+    let mut add = |state: &Recorded, stays: bool| {
+        for record in state.records.values() {
+            let known = needed.iter().position(|(provider, _)| *provider == record.provider);
+            let at = known.unwrap_or_else(|| {
+                needed.push((record.provider.clone(), Vec::new()));
+                needed.len() - 1
+            });
+            if let Some((_, objects)) = needed.get_mut(at).filter(|_| stays) {
+                objects.extend(record.object.iter().chain(record.deposed.iter().map(|old| &old.object)).cloned());
+            }
+        }
+    };
+    add(&editing.state, true);
+    for revision in &pruned.gone {
+        add(revision, false);
+    }
+    for revision in editing.store.revisions().await? {
+        if !pruned.revisions.contains(&revision.serial) {
+            add(&editing.store.state_of(&revision).await?, true);
+        }
+    }
+    let connections = session.connections(&editing.state, &editing.environment)?;
+    let mut gone = Vec::new();
+    for (provider, objects) in needed {
+        let failed =
+            |error| provider_failure(&format!("provider `{}` cannot let go of what it keeps", provider.name), error);
+        let connection = connections.get(&provider).await.map_err(failed)?;
+        gone.extend(connection.let_go(&objects, dry_run).await.map_err(failed)?);
+    }
+    Ok(gone)
 }
