@@ -192,11 +192,17 @@ pub(super) fn range(call: &mut Call) -> Done {
     if step == zero || (limit != start && up != (limit > start)) {
         return Err(Complaint::of(2, "the step must lead from the start to the limit", "it never gets there"));
     }
+    let too_many = || Complaint::whole(format!("the list would have more than {MAX_RANGE} items"));
+    // Told beforehand: to count to the bound with fractions takes seconds.
+    let count = limit.subtract(&start).and_then(|way| way.divide(&step));
+    if count.is_ok_and(|count| count > Number::from(MAX_RANGE as u64)) {
+        return Err(too_many());
+    }
     let mut numbers = Vec::new();
     let mut next = start;
     while if up { next < limit } else { next > limit } {
         if numbers.len() >= MAX_RANGE {
-            return Err(Complaint::whole(format!("the list would have more than {MAX_RANGE} items")));
+            return Err(too_many());
         }
         numbers.push(Value::Number(next.clone()));
         next = next.add(&step).map_err(|error| Complaint::whole(error.to_string()))?;
