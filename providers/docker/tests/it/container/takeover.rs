@@ -135,6 +135,7 @@ async fn a_lost_record_is_found_again_and_has_nothing_to_do() {
         operation: Operation::Create,
         identity: None,
         prior: None,
+        config: None,
     };
     let found = bench.connection.find(&[lost]).await.unwrap().remove(0);
     let Found::Present { object: found, complete: true } = found else { panic!("{found:?}") };
