@@ -1,13 +1,13 @@
 //! Which resources a plan is about: everything, or what `--target` and `--exclude` leave.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use deployctl_sdk::Address;
 
 use super::PlanRequest;
-use crate::config::{Configuration, ResourceBlock};
+use crate::config::Configuration;
 use crate::error::{Error, Result};
-use crate::model::Graph;
+use crate::model::{Graph, Node};
 use crate::state::State;
 
 /// The resources a plan is about.
@@ -31,42 +31,27 @@ impl Selection {
     /// # Errors
     /// A target or exclusion that names nothing, neither in the configuration nor in the state.
     pub(super) fn new(request: &PlanRequest, config: &Configuration, graph: &Graph, state: &State) -> Result<Self> {
+        let block_of = |named: &Address| match named.module.is_empty() {
+            true => config.resource(&named.type_name, &named.name),
+            false => None,
+        };
         for named in request.targets.iter().chain(&request.excludes).chain(&request.replaces) {
-            let configured = config.resources.iter().any(|block| block.address() == named.resource());
-            if !configured && !state.records.keys().any(|address| named.covers(address)) {
+            if block_of(named).is_none() && recorded(state, named).next().is_none() {
                 return Err(Error::usage(format!(
                     "there is no resource `{named}`, neither in the configuration nor in the state"
                 ))
                 .with_hint("`deployctl list` lists the resources"));
             }
         }
-        let mut whole = HashSet::new();
-        let mut wanted: HashSet<usize> = HashSet::new();
-        for (index, block) in config.resources.iter().enumerate() {
-            let address = block.address();
-            if request.targets.iter().any(|target| target.resource() == address) {
-                wanted.insert(index);
-                for dependency in closure(index, |index| graph.dependencies(index).to_vec()) {
-                    whole.insert(dependency);
-                }
-            }
-        }
-        let mut left_out = HashSet::new();
-        for (index, block) in config.resources.iter().enumerate() {
-            let address = block.address();
-            let excluded = |index: usize, address: &Address| {
-                request.excludes.iter().any(|exclude| exclude.covers(address))
-                    || closure(index, |index| graph.dependencies(index).to_vec()).into_iter().any(|dependency| {
-                        let dependency = config.resources.get(dependency).map(ResourceBlock::address);
-                        dependency.is_some_and(|dependency| {
-                            request.excludes.iter().any(|exclude| exclude.resource() == dependency)
-                        })
-                    })
-            };
-            let untargeted = !request.targets.is_empty() && !wanted.contains(&index) && !whole.contains(&index);
-            if untargeted || (!request.excludes.is_empty() && excluded(index, &address)) {
-                left_out.insert(index);
-            }
+        let wanted: HashSet<usize> = request.targets.iter().filter_map(block_of).collect();
+        let whole = needed_by(&wanted, graph);
+        let excluded: HashSet<usize> = request.excludes.iter().filter_map(block_of).collect();
+        let mut left_out = dependents_of(&excluded, graph);
+        // An instance that is left out by its key leaves the others of its resource in.
+        left_out.extend(request.excludes.iter().filter(|named| named.key.is_none()).filter_map(block_of));
+        if !request.targets.is_empty() {
+            let blocks = 0..config.resources.len();
+            left_out.extend(blocks.filter(|index| !wanted.contains(index) && !whole.contains(index)));
         }
         Ok(Self {
             left_out,
@@ -99,47 +84,75 @@ impl Selection {
     }
 }
 
-/// Everything reachable from `start`, itself left out.
-fn closure(start: usize, next: impl Fn(usize) -> Vec<usize>) -> HashSet<usize> {
-    let mut seen = HashSet::new();
-    let mut todo = next(start);
-    while let Some(index) = todo.pop() {
-        if seen.insert(index) {
-            todo.extend(next(index));
+/// The blocks that these need, at any remove; one of these only if another needs it.
+fn needed_by(blocks: &HashSet<usize>, graph: &Graph) -> HashSet<usize> {
+    let mut needed = HashSet::new();
+    let mut todo: Vec<usize> = blocks.iter().copied().collect();
+    while let Some(block) = todo.pop() {
+        todo.extend(graph.dependencies(block).iter().copied().filter(|dependency| needed.insert(*dependency)));
+    }
+    needed
+}
+
+/// The blocks that need one of these, at any remove.
+fn dependents_of(blocks: &HashSet<usize>, graph: &Graph) -> HashSet<usize> {
+    let mut dependents = HashSet::new();
+    if blocks.is_empty() {
+        return dependents;
+    }
+    // What a block needs comes before it, so one pass finds all.
+    for node in &graph.order {
+        let Node::Resource(block) = node else { continue };
+        if graph.dependencies(*block).iter().any(|needed| blocks.contains(needed) || dependents.contains(needed)) {
+            dependents.insert(*block);
         }
     }
-    seen
+    dependents
+}
+
+/// The recorded addresses that a name means: one instance, or all of a resource, which stand side by side.
+fn recorded<'s>(state: &'s State, name: &Address) -> impl Iterator<Item = &'s Address> {
+    let from = state.records.range(name.clone()..).map(|(address, _)| address);
+    from.take_while(move |address| name.covers(address))
 }
 
 /// For deletions the direction is turned: a target takes along what depends on it, an exclusion keeps what it depends on.
 fn records_out(request: &PlanRequest, state: &State) -> BTreeSet<Address> {
-    if request.targets.is_empty() && request.excludes.is_empty() {
-        return BTreeSet::new();
-    }
-    let depends = |from: &Address, on: &Address| {
-        state.records.get(from).is_some_and(|record| record.dependencies.iter().any(|dependency| dependency.covers(on)))
-    };
-    let all: Vec<&Address> = state.records.keys().collect();
-    let grow = |mut set: BTreeSet<Address>, joins: &dyn Fn(&Address, &Address) -> bool| {
-        loop {
-            let more: Vec<_> = all
-                .iter()
-                .filter(|address| !set.contains(**address) && set.iter().any(|member| joins(address, member)))
-                .map(|address| (*address).clone())
-                .collect();
-            if more.is_empty() {
-                return set;
-            }
-            set.extend(more);
+    let mut out = HashSet::new();
+    let mut todo: Vec<&Address> = request.excludes.iter().collect();
+    // Names are followed once each: many records may depend on a resource with many instances.
+    let mut followed: HashSet<&Address> = HashSet::new();
+    while let Some(name) = todo.pop() {
+        if !followed.insert(name) {
+            continue;
         }
-    };
-    let named = |names: &[Address]| -> BTreeSet<Address> {
-        all.iter().filter(|address| names.iter().any(|name| name.covers(address))).map(|a| (*a).clone()).collect()
-    };
-    let mut out = grow(named(&request.excludes), &|address, member| depends(member, address));
-    if !request.targets.is_empty() {
-        let kept = grow(named(&request.targets), &|address, member| depends(address, member));
-        out.extend(all.iter().filter(|address| !kept.contains(**address)).map(|address| (*address).clone()));
+        for address in recorded(state, name).filter(|address| out.insert(*address)) {
+            todo.extend(state.records.get(address).into_iter().flat_map(|record| &record.dependencies));
+        }
     }
-    out
+    if !request.targets.is_empty() {
+        let kept = with_dependents(&request.targets, state);
+        out.extend(state.records.keys().filter(|address| !kept.contains(*address)));
+    }
+    out.into_iter().cloned().collect()
+}
+
+/// The records that these names mean, and those that depend on one of them, at any remove.
+fn with_dependents<'s>(names: &[Address], state: &'s State) -> HashSet<&'s Address> {
+    let mut by_dependency: HashMap<&Address, Vec<&Address>> = HashMap::new();
+    for (address, record) in &state.records {
+        for dependency in &record.dependencies {
+            by_dependency.entry(dependency).or_default().push(address);
+        }
+    }
+    let mut kept: HashSet<&Address> = HashSet::new();
+    let mut todo: Vec<&Address> = names.iter().flat_map(|name| recorded(state, name)).collect();
+    while let Some(address) = todo.pop() {
+        if kept.insert(address) {
+            // A dependency names an instance, or the whole resource; each is followed once.
+            todo.extend(by_dependency.remove(address).unwrap_or_default());
+            todo.extend(by_dependency.remove(&address.resource()).unwrap_or_default());
+        }
+    }
+    kept
 }
