@@ -71,7 +71,7 @@ impl Carrier<'_> {
         };
         let effect = match (&check, &outcome) {
             (Some(_), _) => Durable::Nothing,
-            (None, Outcome::Done) => Durable::Done(step),
+            (None, Outcome::Done) => self.ended_well(step),
             (None, _) => Durable::Failed(step),
         };
         pending.push((after(change, finished, record.clone(), outcome.clone()), effect));
@@ -84,6 +84,13 @@ impl Carrier<'_> {
                 None
             }
         }
+    }
+
+    /// Its dependents may be announced, in the same write as its end at the earliest; so none of them runs before its end is
+    /// durable.
+    fn ended_well(&mut self, step: usize) -> Durable {
+        self.schedule.finish(step);
+        Durable::Nothing
     }
 
     fn show_to_dependents(&mut self, change: &ResourceChange, object: &Object) {
@@ -146,7 +153,7 @@ impl Carrier<'_> {
     pub(super) fn pass_gate(&mut self, gated: Gated, pending: &mut Vec<(Entry, Durable)>) {
         let Some((change, operation)) = self.address_of(gated.step) else { return };
         let (status, outcome, effect) = match gated.verdict {
-            Ok(()) => (Status::Ready, Outcome::Done, Durable::Done(gated.step)),
+            Ok(()) => (Status::Ready, Outcome::Done, self.ended_well(gated.step)),
             Err(_) if self.is_stopping_on_request() => {
                 (Status::Unhealthy, Outcome::Cancelled, Durable::Failed(gated.step))
             }

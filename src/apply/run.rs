@@ -2,7 +2,8 @@
 //!
 //! It starts what may run, records before and after each action, holds dependents back until what they need is there, recorded
 //! and healthy, and hears interrupts. While a journal write is on its way everything that ends meanwhile gathers for the next
-//! one, so that one fdatasync covers many actions.
+//! one, so that one fdatasync covers many actions. What a step that ended made possible is announced in the write that records
+//! its end, so that a chain takes one write for each link: nothing starts before that write is durable.
 
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
 use std::future::Future;
@@ -161,8 +162,6 @@ type Waiting<'f> = FuturesUnordered<Pin<Box<dyn Future<Output = Happened> + 'f>>
 pub(super) enum Durable {
     /// The step may start.
     Start(Box<Ready>),
-    /// The step has ended well.
-    Done(usize),
     /// The step has ended badly.
     Failed(usize),
     /// Nothing hangs on it.
@@ -357,7 +356,8 @@ impl<'p> Carrier<'p> {
         self.records.remove(&change.address);
         self.changed = true;
         let entry = Entry::Refreshed(vec![(change.address.clone(), None)]);
-        pending.push((entry, Durable::Done(step)));
+        pending.push((entry, Durable::Nothing));
+        self.schedule.finish(step);
     }
 
     /// Starts what was announced, as far as the limits allow.
@@ -417,7 +417,6 @@ impl<'p> Carrier<'p> {
                     let height = self.schedule.height(ready.step);
                     runnable.push(Runnable { height, order: std::cmp::Reverse(ready.step), ready });
                 }
-                Durable::Done(step) => self.schedule.finish(step),
                 Durable::Failed(step) => self.fail_after(step),
                 Durable::Nothing => {}
             }

@@ -1,9 +1,14 @@
 //! How a run goes: order, failures, tries, time and limits.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use deployctl::apply::{Interrupt, apply};
 use deployctl::error::ErrorKind;
 use deployctl::event::{Event, Outcome};
+use deployctl::plan::{PlanRequest, plan};
+use deployctl::project::Project;
+use deployctl::state::{DataKey, MemoryBackend, Store};
 use deployctl_sdk::ErrorKind as Why;
 
 use crate::bent::Bend;
@@ -27,6 +32,32 @@ async fn what_is_needed_comes_first() {
     let ended = context.script.inner().ended.clone();
     let at = |name: &str| ended.iter().position(|what| what == &format!("create sim_object.{name}")).unwrap();
     assert!(at("a") < at("b") && at("b") < at("c"));
+}
+
+/// What an apply of a chain of values writes to the disk, in writes.
+async fn writes_for_a_chain(links: usize) -> u64 {
+    let link = |at: usize| {
+        let before = at.checked_sub(1).map_or("\"first\"".to_owned(), |before| format!("value.v{before}.id"));
+        format!("resource \"value\" \"v{at}\" {{\n  input = {before}\n}}\n")
+    };
+    let context = Context::new(&(0..links).map(link).collect::<String>());
+    let read = context.project().await;
+    let disk = Arc::new(MemoryBackend::new());
+    let store = Arc::new(Store::open_on(disk.clone(), Some(DataKey::new([7; 32]))));
+    let (root, events) = (context.path().to_owned(), context.sink());
+    let project =
+        Project::from_inputs(root, read.inputs(), read.contents(), store, context.providers(), events).unwrap();
+    let session = project.lock("apply", Duration::ZERO, None).await.unwrap();
+    let planned = plan(&project, &session.current, &PlanRequest::default()).await.unwrap();
+    let before = disk.writes();
+    let applied = apply(&project, session, &planned, &context.options, &Interrupt::new()).await.unwrap();
+    assert!(applied.0.is_success());
+    disk.writes() - before
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_a_link_and_the_start_of_the_next_share_a_write() {
+    assert_eq!(writes_for_a_chain(30).await - writes_for_a_chain(10).await, 20);
 }
 
 #[tokio::test(start_paused = true)]
