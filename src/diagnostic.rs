@@ -20,6 +20,32 @@ pub struct Span {
     pub end: u32,
 }
 
+/// Where a text that was parsed by itself begins: the parser counts from there, and spans count from the file's beginning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin {
+    /// The file.
+    pub file: FileId,
+    /// The text's first byte in it.
+    pub start: u32,
+}
+
+impl Origin {
+    /// A range of the parser's as a span. What the parser gave no range has none to point at, and points at the file's start.
+    pub fn span(self, range: Option<std::ops::Range<usize>>) -> Span {
+        let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX).saturating_add(self.start);
+        match range {
+            Some(range) => Span { file: self.file, start: place(range.start), end: place(range.end) },
+            None => Span { file: self.file, start: 0, end: 0 },
+        }
+    }
+}
+
+impl From<FileId> for Origin {
+    fn from(file: FileId) -> Self {
+        Self { file, start: 0 }
+    }
+}
+
 /// One file's text.
 #[derive(Debug, Clone)]
 pub struct Source {

@@ -7,7 +7,7 @@ use deployctl_sdk::{AttrPath, PathStep};
 use hcl_edit::Span as _;
 use hcl_edit::expr::{Expression as Tree, ObjectKey};
 
-use crate::diagnostic::{FileId, Span};
+use crate::diagnostic::{Origin, Span};
 use crate::lang::Expression;
 
 /// What stands between a block's braces.
@@ -102,12 +102,12 @@ impl Body {
 impl Expression {
     /// Where in the expression's text a part of its value is set: as near to it as the text shows.
     pub(crate) fn span_inside(&self, path: &AttrPath) -> Span {
-        inside(self.file, &self.tree, &path.0)
+        inside(self.origin, &self.tree, &path.0)
     }
 }
 
 /// The span of what the steps lead to inside a literal list or map, or of the last part of the way that is literal.
-fn inside(file: FileId, tree: &Tree, steps: &[PathStep]) -> Span {
+fn inside(origin: Origin, tree: &Tree, steps: &[PathStep]) -> Span {
     let mut tree = tree;
     for step in steps {
         let next = match (step, tree) {
@@ -123,7 +123,7 @@ fn inside(file: FileId, tree: &Tree, steps: &[PathStep]) -> Span {
             None => break,
         }
     }
-    span(file, tree.span())
+    origin.span(tree.span())
 }
 
 /// The text of an object's key, where it is a plain one.
@@ -133,11 +133,4 @@ pub(super) fn key_text(key: &ObjectKey) -> Option<&str> {
         ObjectKey::Expression(Tree::String(text)) => Some(text.as_str()),
         ObjectKey::Expression(_) => None,
     }
-}
-
-/// A span of the parser's as one of ours.
-pub(super) fn span(file: FileId, range: Option<std::ops::Range<usize>>) -> Span {
-    let range = range.unwrap_or(0..0);
-    let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-    Span { file, start: place(range.start), end: place(range.end) }
 }

@@ -107,13 +107,13 @@ impl<'c> Fields<'c> {
     /// Takes a list of references out, as `depends_on` has it.
     pub fn references(&mut self, name: &'static str) -> Vec<Expression> {
         let Some(value) = self.expression(name) else { return Vec::new() };
-        let span = value.span();
+        let (span, origin) = (value.span(), value.origin);
         let Tree::Array(array) = value.tree else {
             let message = format!("`{name}` must be a list of references, like `[value.first, value.second]`");
             self.complain(Diagnostic::error(span, message, "expected a list"));
             return Vec::new();
         };
-        array.into_iter().map(|item| Expression::new(span.file, item)).collect()
+        array.into_iter().map(|item| Expression::new(origin, item)).collect()
     }
 
     /// Takes the block of that name out, which may stand at most once.

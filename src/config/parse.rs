@@ -60,6 +60,8 @@ impl Builder {
                     .with_help("put it into a block; values that others use go into `locals { … }`"),
             );
         }
+        let resources = body.blocks.iter().filter(|block| *block.name == *"resource").count();
+        self.configuration.resources.reserve(resources);
         for block in body.blocks {
             self.block(block);
         }

@@ -11,7 +11,7 @@ use super::blocks::{
     Assignment, Deployment, EnvironmentBlock, Local, OutputBlock, ProviderBlock, Retention, Settings, Strategy,
     Variable,
 };
-use super::body::{Body, BodyBlock, key_text, span};
+use super::body::{Body, BodyBlock, key_text};
 use super::fields::{Fields, no_labels};
 use super::read_resource::condition;
 use super::{labels, version};
@@ -220,7 +220,7 @@ pub(super) fn environment(block: BodyBlock, complaints: &mut Vec<Diagnostic>) ->
 }
 
 fn assignments(value: Expression, complaints: &mut Vec<Diagnostic>) -> Vec<Assignment> {
-    let place = value.span();
+    let (place, origin) = (value.span(), value.origin);
     let Tree::Object(object) = value.tree else {
         let message = "`variables` must be a map, like `{ tag = \"1.1\" }`";
         complaints.push(Diagnostic::error(place, message, "expected a map, written out"));
@@ -228,10 +228,10 @@ fn assignments(value: Expression, complaints: &mut Vec<Diagnostic>) -> Vec<Assig
     };
     let mut found = Vec::with_capacity(object.len());
     for (key, value) in object {
-        let name_span = span(place.file, key.span());
+        let name_span = origin.span(key.span());
         match key_text(&key) {
             Some(name) => {
-                let value = Expression::new(place.file, value.into_expr());
+                let value = Expression::new(origin, value.into_expr());
                 found.push(Assignment { name: name.into(), name_span, value });
             }
             None => {

@@ -104,7 +104,7 @@ fn lifecycle(block: BodyBlock, complaints: &mut Vec<Diagnostic>) -> Lifecycle {
 }
 
 fn ignore_changes(value: Expression, fields: &mut Fields<'_>) -> (IgnoreChanges, Vec<Span>) {
-    let span = value.span();
+    let (span, origin) = (value.span(), value.origin);
     if value.tree.as_variable().is_some_and(|name| name.as_str() == "all") {
         return (IgnoreChanges::All, Vec::new());
     }
@@ -117,7 +117,7 @@ fn ignore_changes(value: Expression, fields: &mut Fields<'_>) -> (IgnoreChanges,
     let mut paths = Vec::new();
     let mut spans = Vec::new();
     for item in items {
-        let item = Expression::new(span.file, item);
+        let item = Expression::new(origin, item);
         match path_of(&item.tree) {
             Some(path) => {
                 paths.push(path);

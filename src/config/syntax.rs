@@ -9,20 +9,17 @@ use hcl_edit::expr::Traversal;
 use hcl_edit::structure::{Block, Body as TreeBody, Structure};
 use hcl_edit::visit_mut::{VisitMut, visit_traversal_mut};
 
-use super::body::{Body, BodyAttribute, BodyBlock, Label, span};
+use super::body::{Body, BodyAttribute, BodyBlock, Label};
 use super::syntax_error::syntax_error;
-use crate::diagnostic::{Diagnostic, FileId, SourceMap, Span};
+use crate::diagnostic::{Diagnostic, FileId, Origin, SourceMap, Span};
 use crate::lang::{self, Expression};
 
 /// From how many bytes on a second thread is worth starting.
-const WORTH_A_THREAD: usize = 1 << 20;
+const WORTH_A_THREAD: usize = 128 << 10;
 
 /// How long the parts are that a large text is parsed in. The parser's tree is many times as large as its text, and of each
 /// part only what is needed stays.
-const PART: usize = 256 << 10;
-
-/// The most parts of one text, because each costs a look at what stands before it.
-const MOST_PARTS: usize = 16;
+const PART: usize = 64 << 10;
 
 /// The largest file that spans can point into.
 const LARGEST_FILE: usize = u32::MAX as usize - 1;
@@ -84,7 +81,7 @@ pub(super) fn add(
             let valid = error.utf8_error().valid_up_to();
             let byte = error.as_bytes().get(valid).copied().unwrap_or_default();
             let file = sources.add(path, String::from_utf8_lossy(error.as_bytes()));
-            let place = span(file, Some(valid..valid + char::REPLACEMENT_CHARACTER.len_utf8()));
+            let place = Origin::from(file).span(Some(valid..valid + char::REPLACEMENT_CHARACTER.len_utf8()));
             complaints.push(
                 Diagnostic::error(place, format!("`{path}` is not UTF-8 text"), format!("byte 0x{byte:02x}"))
                     .with_help("save the file as UTF-8"),
@@ -127,7 +124,7 @@ fn parse_all(texts: &[(FileId, Arc<str>)]) -> Vec<Result<Body, Diagnostic>> {
     // What fails in parts is parsed once more as a whole, for the right complaint.
     all.map(|(((file, text), body), failed)| match body {
         Some(body) if !failed => Ok(body),
-        _ => parse(*file, text, &mut names),
+        _ => parse((*file).into(), text, &mut names),
     })
     .collect()
 }
@@ -166,11 +163,10 @@ fn parse_parts(texts: &[(FileId, Arc<str>)], parts: &[Part]) -> Vec<Option<Body>
 /// Cuts a large text after blocks that end at the beginning of a line. A cut in the wrong place, inside a heredoc or a
 /// comment, leaves a part that does not parse, and never one that means something else.
 fn parts(text: &str) -> Vec<Range<usize>> {
-    let length = (text.len() / MOST_PARTS).max(PART);
     let mut parts = Vec::new();
     let mut start = 0;
-    while text.len() - start > 2 * length {
-        let Some(end) = block_end(text, start + length) else { break };
+    while text.len() - start > 2 * PART {
+        let Some(end) = block_end(text, start + PART) else { break };
         parts.push(start..end);
         start = end;
     }
@@ -189,30 +185,18 @@ fn block_end(text: &str, from: usize) -> Option<usize> {
     found.filter(|end| *end < text.len())
 }
 
-/// Parses a part of a text; a comment as long as what stands before it makes its spans count from the text's start.
+/// Parses a part of a text.
 fn parse_part(file: FileId, text: &str, range: &Range<usize>, names: &mut Names) -> Option<Body> {
-    if *range == (0..text.len()) {
-        return parse(file, text, names).ok();
-    }
-    lang::nesting::nesting_limit_check(text.get(range.clone())?).ok()?;
-    let mut padded = String::with_capacity(range.end);
-    if range.start > 0 {
-        padded.push('#');
-        padded += &" ".repeat(range.start.checked_sub(2)?);
-        padded.push('\n');
-    }
-    padded.push_str(text.get(range.clone())?);
-    let tree = hcl_edit::parser::parse_body(&padded).ok()?;
-    drop(padded);
-    Some(take_apart(file, tree, span(file, Some(0..0)), names))
+    let start = u32::try_from(range.start).ok()?;
+    parse(Origin { file, start }, text.get(range.clone())?, names).ok()
 }
 
 /// Parses one text.
-pub(super) fn parse(file: FileId, text: &str, names: &mut Names) -> Result<Body, Diagnostic> {
-    lang::nesting::nesting_limit_check(text).map_err(|at| lang::nesting::too_deep(file, at))?;
-    let mut tree = hcl_edit::parser::parse_body(text).map_err(|error| syntax_error(file, text, &error))?;
+pub(super) fn parse(origin: Origin, text: &str, names: &mut Names) -> Result<Body, Diagnostic> {
+    lang::nesting::nesting_limit_check(text).map_err(|at| lang::nesting::too_deep(origin, at))?;
+    let mut tree = hcl_edit::parser::parse_body(text).map_err(|error| syntax_error(origin, text, &error))?;
     lang::mend_heredocs(text, &mut tree);
-    Ok(take_apart(file, tree, span(file, Some(0..0)), names))
+    Ok(take_apart(origin, tree, origin.span(None), names))
 }
 
 /// Names that come again and again, each kept once.
@@ -232,7 +216,7 @@ impl Names {
 }
 
 // Blocks nest no deeper than the parser lets them.
-fn take_apart(file: FileId, tree: TreeBody, header: Span, names: &mut Names) -> Body {
+fn take_apart(origin: Origin, tree: TreeBody, header: Span, names: &mut Names) -> Body {
     let mut body = Body::empty(header);
     for structure in tree {
         match structure {
@@ -240,11 +224,11 @@ fn take_apart(file: FileId, tree: TreeBody, header: Span, names: &mut Names) -> 
                 Shrink.visit_expr_mut(&mut attribute.value);
                 body.attributes.push(BodyAttribute {
                     name: names.share(attribute.key.as_str()),
-                    name_span: span(file, attribute.key.span()),
-                    value: Expression::new(file, attribute.value),
+                    name_span: origin.span(attribute.key.span()),
+                    value: Expression::new(origin, attribute.value),
                 });
             }
-            Structure::Block(block) => body.blocks.push(take_block_apart(file, block, names)),
+            Structure::Block(block) => body.blocks.push(take_block_apart(origin, block, names)),
         }
     }
     body.attributes.shrink_to_fit();
@@ -262,18 +246,18 @@ impl VisitMut for Shrink {
     }
 }
 
-fn take_block_apart(file: FileId, block: Block, names: &mut Names) -> BodyBlock {
-    let name_span = span(file, block.ident.span());
+fn take_block_apart(origin: Origin, block: Block, names: &mut Names) -> BodyBlock {
+    let name_span = origin.span(block.ident.span());
     let labels: Vec<Label> = block
         .labels
         .iter()
-        .map(|label| Label { text: names.share(label.as_str()), span: span(file, label.span()) })
+        .map(|label| Label { text: names.share(label.as_str()), span: origin.span(label.span()) })
         .collect();
     let end = labels.last().map_or(name_span.end, |label| label.span.end);
     BodyBlock {
         name: names.share(block.ident.as_str()),
         name_span,
         labels,
-        body: take_apart(file, block.body, Span { end, ..name_span }, names),
+        body: take_apart(origin, block.body, Span { end, ..name_span }, names),
     }
 }

@@ -1,27 +1,26 @@
 //! What the parser has against a text, said so that a person sees what to do.
 
-use super::body::span;
 use super::brackets::{self, Imbalance};
-use crate::diagnostic::{Diagnostic, FileId};
+use crate::diagnostic::{Diagnostic, Origin};
 use crate::lang;
 
 /// The complaint about a text that is no HCL: the unbalanced bracket where that is the cause, otherwise what the parser says.
-pub(super) fn syntax_error(file: FileId, text: &str, error: &hcl_edit::parser::Error) -> Diagnostic {
+pub(super) fn syntax_error(origin: Origin, text: &str, error: &hcl_edit::parser::Error) -> Diagnostic {
     let reason = error.message();
     let at = text.floor_char_boundary(error.location().offset().min(text.len()));
     let word = word_at(text, at);
     if reason.contains("redefined attribute") {
         let message = format!("the attribute `{word}` is given twice");
         let complaint =
-            Diagnostic::error(span(file, Some(at..at + word.len())), message, "given before in the same block");
+            Diagnostic::error(origin.span(Some(at..at + word.len())), message, "given before in the same block");
         return complaint.with_help("take one of the two out");
     }
     if let Some(imbalance) = brackets::imbalance(text).filter(|found| not_below(text, found.at(), at)) {
-        return unbalanced(file, &imbalance);
+        return unbalanced(origin, &imbalance);
     }
-    let mut complaint = lang::syntax_error(file, text, error);
+    let mut complaint = lang::syntax_error(origin, text, error);
     if let (Some((place, _)), Some(first)) = (complaint.labels.first_mut(), word.chars().next()) {
-        *place = span(file, Some(at..at + word.len()));
+        *place = origin.span(Some(at..at + word.len()));
         complaint.message = complaint.message.replace(&format!("`{first}`"), &format!("`{word}`"));
     }
     if reason.ends_with("expected `{`") || reason.starts_with("invalid structure") {
@@ -39,11 +38,11 @@ fn not_below(text: &str, place: usize, other: usize) -> bool {
     place <= other || text.get(other..place).is_some_and(|between| !between.contains('\n'))
 }
 
-fn unbalanced(file: FileId, imbalance: &Imbalance) -> Diagnostic {
+fn unbalanced(origin: Origin, imbalance: &Imbalance) -> Diagnostic {
     let cause = match imbalance {
         Imbalance::Stray(at) => {
             return Diagnostic::error(
-                span(file, Some(*at..*at + 1)),
+                origin.span(Some(*at..*at + 1)),
                 "this bracket closes nothing",
                 "nothing is open here",
             )
@@ -51,12 +50,12 @@ fn unbalanced(file: FileId, imbalance: &Imbalance) -> Diagnostic {
         }
         Imbalance::Unclosed(cause) => cause,
     };
-    let place = span(file, Some(cause.open..cause.open + cause.opener.len()));
+    let place = origin.span(Some(cause.open..cause.open + cause.opener.len()));
     let message = format!("`{}` is never closed", cause.opener);
     let complaint = Diagnostic::error(place, message, format!("`{}` is missing for this", cause.closer));
     match cause.instead {
         Some(at) => {
-            complaint.with_label(span(file, Some(at..at + 1)), format!("`{}` was due before this", cause.closer))
+            complaint.with_label(origin.span(Some(at..at + 1)), format!("`{}` was due before this", cause.closer))
         }
         None => complaint,
     }

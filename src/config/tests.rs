@@ -245,3 +245,20 @@ fn large_texts_are_parsed_in_parts_with_the_right_places() {
     let place = report.sources.position(report.diagnostics[0].labels[0].0).unwrap();
     assert_eq!(place.line, 40_000 * 6 + 2);
 }
+
+#[test]
+fn an_indented_heredoc_reads_the_same_in_a_large_text() {
+    use std::fmt::Write as _;
+    let mut text = String::new();
+    for at in 0..10_000 {
+        write!(text, "resource \"value\" \"v{at}\" {{\n  input = <<-EOT\n      a ${{1}}\n    b\n  EOT\n}}\n").unwrap();
+    }
+    let config = parse(vec![("main.hcl".to_owned(), text.into_bytes())]).unwrap();
+    for at in [0, 9_999] {
+        let input = config.resources[at].body.attribute("input").unwrap();
+        let value = crate::lang::evaluate(&input.value, &Later(Memory(BTreeMap::new()))).unwrap();
+        assert_eq!(value, Value::from("  a 1\nb\n"));
+        let place = config.sources.position(input.value.span()).unwrap();
+        assert_eq!((place.line, place.column), (at * 6 + 2, 11));
+    }
+}

@@ -153,7 +153,7 @@ impl Resolver<'_> {
             self.unreadable = true;
             return Ok(());
         };
-        let body = match syntax::parse(file, &text, &mut syntax::Names::default()) {
+        let body = match syntax::parse(file.into(), &text, &mut syntax::Names::default()) {
             Ok(body) => body,
             Err(complaint) => {
                 let secrets = self.config.variables.values().any(|variable| variable.sensitive);

@@ -9,16 +9,16 @@ use hcl_edit::expr::FuncCall;
 use hcl_edit::visit::Visit;
 
 use super::evaluate::evaluate;
-use super::expression::{Expression, span_of};
+use super::expression::Expression;
 use super::scope::{Outside, Scope, Step, Unresolved};
-use crate::diagnostic::{Diagnostic, FileId};
+use crate::diagnostic::{Diagnostic, Origin};
 
 /// Evaluates an expression that may use neither references nor functions.
 ///
 /// # Errors
 /// Every function call in it; or else what evaluating finds wrong, a reference for example.
 pub fn evaluate_constant(expression: &Expression) -> Result<Value, Vec<Diagnostic>> {
-    let mut calls = Calls { file: expression.file, found: Vec::new() };
+    let mut calls = Calls { origin: expression.origin, found: Vec::new() };
     calls.visit_expr(&expression.tree);
     if !calls.found.is_empty() {
         return Err(calls.found);
@@ -27,13 +27,13 @@ pub fn evaluate_constant(expression: &Expression) -> Result<Value, Vec<Diagnosti
 }
 
 struct Calls {
-    file: FileId,
+    origin: Origin,
     found: Vec<Diagnostic>,
 }
 
 impl Visit for Calls {
     fn visit_func_call(&mut self, call: &FuncCall) {
-        let place = span_of(self.file, call.span().or_else(|| call.name.name.span()));
+        let place = self.origin.span(call.span().or_else(|| call.name.name.span()));
         self.found.push(
             Diagnostic::error(place, "a plain value must stand here, without functions", "a function call")
                 .with_help("compute it in `locals` instead"),

@@ -7,26 +7,26 @@ use hcl_edit::parser;
 
 use super::heredoc::mend_expression;
 use super::nesting;
-use crate::diagnostic::{Diagnostic, FileId, Span};
+use crate::diagnostic::{Diagnostic, FileId, Origin, Span};
 
 /// An expression with the file it stands in. Owned once and borrowed by everybody.
 #[derive(Debug, Clone)]
 pub struct Expression {
-    /// The file.
-    pub file: FileId,
+    /// Where the text that it was parsed from begins.
+    pub origin: Origin,
     /// The syntax tree, with its byte spans.
     pub tree: Tree,
 }
 
 impl Expression {
     /// An expression out of a parsed file.
-    pub fn new(file: FileId, tree: Tree) -> Self {
-        Self { file, tree }
+    pub fn new(origin: impl Into<Origin>, tree: Tree) -> Self {
+        Self { origin: origin.into(), tree }
     }
 
     /// Where it stands.
     pub fn span(&self) -> Span {
-        span_of(self.file, self.tree.span())
+        self.origin.span(self.tree.span())
     }
 
     /// The text, if the expression is a literal string without templates.
@@ -45,16 +45,6 @@ impl Expression {
     }
 }
 
-/// A byte range of the tree as a span. What the parser gave no range has none to point at, and points at the file's start.
-pub(super) fn span_of(file: FileId, range: Option<std::ops::Range<usize>>) -> Span {
-    let range = range.unwrap_or(0..0);
-    Span { file, start: offset(range.start), end: offset(range.end) }
-}
-
-fn offset(at: usize) -> u32 {
-    u32::try_from(at).unwrap_or(u32::MAX)
-}
-
 /// Parses one expression, for the console and `--var`. White space around it is not part of it: spans count from the first
 /// character that is none.
 ///
@@ -71,14 +61,14 @@ pub fn parse_expression(file: FileId, text: &str) -> Result<Expression, Vec<Diag
 }
 
 /// A parser's error as a complaint that points at one character of `text`.
-pub fn syntax_error(file: FileId, text: &str, error: &parser::Error) -> Diagnostic {
+pub fn syntax_error(origin: impl Into<Origin>, text: &str, error: &parser::Error) -> Diagnostic {
     let at = text.floor_char_boundary(error.location().offset().min(text.len()));
     let rest = text.get(at..).unwrap_or_default();
     // The parser points at the blank before what it cannot read.
     let blank = rest.len() - rest.trim_start_matches([' ', '\t']).len();
     let (at, rest) = (at + blank, rest.get(blank..).unwrap_or_default());
     let next = rest.chars().next();
-    let span = span_of(file, Some(at..at + next.map_or(0, char::len_utf8)));
+    let span = origin.into().span(Some(at..at + next.map_or(0, char::len_utf8)));
     let found = match next {
         None => "the end of the text".to_owned(),
         Some('\n' | '\r') => "the end of the line".to_owned(),

@@ -5,9 +5,7 @@
 //! it whatever it does. What passes here is parsed and evaluated within 2 MiB of stack, unoptimised builds included; a thread
 //! that reads configuration needs that much.
 
-use crate::diagnostic::{Diagnostic, FileId};
-
-use super::expression::span_of;
+use crate::diagnostic::{Diagnostic, Origin};
 
 /// The most levels of brackets, blocks and templates.
 const MAX_LEVELS: usize = 250;
@@ -22,8 +20,8 @@ const MAX_CONDITIONALS: usize = 60;
 pub const TOO_DEEP: &str = "too deeply nested";
 
 /// The complaint about what [`nesting_limit_check`] found.
-pub fn too_deep(file: FileId, at: usize) -> Diagnostic {
-    Diagnostic::error(span_of(file, Some(at..at + 1)), TOO_DEEP, "nested too deeply from here")
+pub fn too_deep(origin: impl Into<Origin>, at: usize) -> Diagnostic {
+    Diagnostic::error(origin.into().span(Some(at..at + 1)), TOO_DEEP, "nested too deeply from here")
         .with_help("take parts of it out into `locals`")
 }
 
@@ -267,6 +265,7 @@ impl<'t> Scan<'t> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::diagnostic::FileId;
 
     /// Texts that nest `depth` times, each in another way.
     fn nested(depth: usize) -> Vec<String> {

@@ -6,8 +6,8 @@ use hcl_edit::Span as _;
 use hcl_edit::expr::{Expression as Tree, ForExpr, FuncCall, ObjectKey, Traversal, TraversalOperator};
 use hcl_edit::template::{Directive, Element, ForDirective, Template};
 
-use super::expression::{Expression, span_of};
-use crate::diagnostic::{FileId, Span};
+use super::expression::Expression;
+use crate::diagnostic::{Origin, Span};
 
 /// A free name in an expression and the steps that are taken from it.
 #[derive(Debug, Clone)]
@@ -34,13 +34,13 @@ pub enum StaticStep<'e> {
 /// Every reference to a name that the expression does not bind itself: in templates, arguments, `for` bodies, indices and
 /// keys in parentheses too. In the order of the text.
 pub fn references<'e>(expr: &'e Expression) -> Vec<Reference<'e>> {
-    let mut walk = Walk { file: expr.file, bound: Vec::new(), found: Vec::new() };
+    let mut walk = Walk { origin: expr.origin, bound: Vec::new(), found: Vec::new() };
     walk.expression(&expr.tree);
     walk.found
 }
 
 struct Walk<'e> {
-    file: FileId,
+    origin: Origin,
     bound: Vec<&'e str>,
     found: Vec<Reference<'e>>,
 }
@@ -78,7 +78,7 @@ impl<'e> Walk<'e> {
 
     fn name(&mut self, root: &'e str, steps: Vec<StaticStep<'e>>, range: Option<Range<usize>>) {
         if !self.bound.contains(&root) {
-            self.found.push(Reference { root, steps, span: span_of(self.file, range) });
+            self.found.push(Reference { root, steps, span: self.origin.span(range) });
         }
     }
 
@@ -89,9 +89,9 @@ impl<'e> Walk<'e> {
     fn traversal(&mut self, traversal: &'e Traversal) {
         match &traversal.expr {
             Tree::Variable(name) => {
-                let file = self.file;
+                let origin = self.origin;
                 let steps = traversal.operators.iter().map(|operator| match operator.value() {
-                    TraversalOperator::GetAttr(name) => StaticStep::Attr(name.as_str(), span_of(file, name.span())),
+                    TraversalOperator::GetAttr(name) => StaticStep::Attr(name.as_str(), origin.span(name.span())),
                     TraversalOperator::Index(index) => StaticStep::Index(index),
                     _ => StaticStep::Splat,
                 });

@@ -7,8 +7,8 @@ use hcl_edit::Span as _;
 use hcl_edit::expr::{Expression as Tree, FuncCall, Object, ObjectKey};
 
 use super::constant::evaluate_constant;
-use super::expression::{Expression, span_of};
-use crate::diagnostic::{Diagnostic, FileId, did_you_mean};
+use super::expression::Expression;
+use crate::diagnostic::{Diagnostic, Origin, did_you_mean};
 
 const PLAIN: [&str; 4] = ["string", "number", "bool", "any"];
 const NESTED: [&str; 5] = ["list", "set", "map", "object", "tuple"];
@@ -19,7 +19,7 @@ const HELP: &str = "types are `string`, `number`, `bool`, `any`, `list(T)`, `set
 /// # Errors
 /// Every place that is no type.
 pub fn parse_type(expr: &Expression) -> Result<Type, Vec<Diagnostic>> {
-    let mut parser = Parser { file: expr.file, diagnostics: Vec::new() };
+    let mut parser = Parser { origin: expr.origin, diagnostics: Vec::new() };
     let ty = parser.parse(&expr.tree);
     match ty {
         Some(ty) if parser.diagnostics.is_empty() => Ok(ty),
@@ -28,7 +28,7 @@ pub fn parse_type(expr: &Expression) -> Result<Type, Vec<Diagnostic>> {
 }
 
 struct Parser {
-    file: FileId,
+    origin: Origin,
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -142,7 +142,7 @@ impl Parser {
     }
 
     fn default(&mut self, ty: &Type, expr: &Tree) -> Option<Value> {
-        match evaluate_constant(&Expression::new(self.file, expr.clone())) {
+        match evaluate_constant(&Expression::new(self.origin, expr.clone())) {
             Ok(value) => match ty.convert(&value) {
                 Ok(value) => Some(value),
                 Err(mismatch) => self.complain(expr, format!("the default does not fit: {mismatch}"), "this default"),
@@ -155,7 +155,7 @@ impl Parser {
     }
 
     fn complain<T>(&mut self, expr: &Tree, message: impl Into<String>, label: impl Into<String>) -> Option<T> {
-        let span = span_of(self.file, expr.span());
+        let span = self.origin.span(expr.span());
         self.diagnostics.push(Diagnostic::error(span, message, label).with_help(HELP));
         None
     }

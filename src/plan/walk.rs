@@ -99,6 +99,8 @@ pub(super) struct Walk<'p> {
 
 impl<'p> Walk<'p> {
     fn new(project: &'p Project, current: &'p Current, request: &'p PlanRequest, selection: Selection) -> Self {
+        // What is not recorded yet is to be made: growing a large list on the way would hold it twice.
+        let likely = project.config().resources.len().saturating_sub(current.state.records.len());
         Self {
             project,
             current,
@@ -108,7 +110,7 @@ impl<'p> Walk<'p> {
             observation: Observation::default(),
             settings: HashMap::new(),
             create_first: HashSet::new(),
-            changes: Vec::new(),
+            changes: Vec::with_capacity(likely),
             visited: HashSet::new(),
             refreshed: Vec::new(),
             observed: HashMap::new(),

@@ -6,9 +6,8 @@ use hcl_edit::expr::{Expression as Tree, FuncCall};
 use hcl_edit::visit::{Visit, visit_func_call};
 
 use super::places::Place;
-use crate::config::body::span;
 use crate::config::{Configuration, ResourceBlock, Schemas};
-use crate::diagnostic::{Diagnostic, FileId, Span, did_you_mean};
+use crate::diagnostic::{Diagnostic, Origin, Span, did_you_mean};
 use crate::lang::{self, Expression, Reference, StaticStep};
 
 /// Names that stand for something other than a resource type.
@@ -31,7 +30,7 @@ impl References<'_, '_> {
         for reference in lang::references(expression) {
             self.reference(&reference);
         }
-        let mut calls = Calls { file: expression.file, complaints: self.complaints };
+        let mut calls = Calls { origin: expression.origin, complaints: self.complaints };
         calls.visit_expr(&expression.tree);
     }
 
@@ -237,7 +236,7 @@ impl References<'_, '_> {
 
 /// Looks for calls of functions that do not exist.
 struct Calls<'d> {
-    file: FileId,
+    origin: Origin,
     complaints: &'d mut Vec<Diagnostic>,
 }
 
@@ -245,7 +244,7 @@ impl Visit for Calls<'_> {
     fn visit_func_call(&mut self, call: &FuncCall) {
         let name = call.name.name.as_str();
         if call.name.namespace.is_empty() && !lang::functions().iter().any(|function| function.name == name) {
-            let place = span(self.file, call.name.name.span());
+            let place = self.origin.span(call.name.name.span());
             let message = format!("there is no function `{name}`");
             self.complaints.push(match did_you_mean(name, lang::functions().iter().map(|function| function.name)) {
                 Some(close) => Diagnostic::error(place, message, format!("did you mean `{close}`?")),

@@ -20,10 +20,10 @@ use hcl_edit::{Formatted, Number as ParsedNumber};
 pub(in crate::lang) use operators::equal;
 pub(in crate::lang) use template::render_file;
 
-use super::expression::{Expression, span_of};
+use super::expression::Expression;
 use super::limits;
 use super::scope::{Scope, Unresolved};
-use crate::diagnostic::{Diagnostic, FileId, Span};
+use crate::diagnostic::{Diagnostic, Origin, Span};
 
 /// A part could not be evaluated; the complaint has been left already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub fn evaluate(expr: &Expression, scope: &dyn Scope) -> Result<Value, Vec<Diagn
     if let Some(literal) = expr.as_literal() {
         return Ok(literal);
     }
-    let mut evaluator = Evaluator::new(expr.file, scope);
+    let mut evaluator = Evaluator::new(expr.origin, scope);
     let value = evaluator.eval(&expr.tree).and_then(|value| {
         // What a plain reference answers has been measured where it was made.
         if !matches!(expr.tree, Tree::Traversal(_) | Tree::Variable(_) | Tree::Number(_))
@@ -64,7 +64,7 @@ struct Seen {
 /// One evaluation under way.
 pub(in crate::lang) struct Evaluator<'e> {
     pub(in crate::lang) scope: &'e dyn Scope,
-    file: FileId,
+    origin: Origin,
     /// Names bound by `for`, the innermost last.
     locals: Vec<(&'e str, Value)>,
     diagnostics: Vec<Diagnostic>,
@@ -77,10 +77,10 @@ pub(in crate::lang) struct Evaluator<'e> {
 }
 
 impl<'e> Evaluator<'e> {
-    fn new(file: FileId, scope: &'e dyn Scope) -> Self {
+    fn new(origin: Origin, scope: &'e dyn Scope) -> Self {
         Self {
             scope,
-            file,
+            origin,
             locals: Vec::new(),
             diagnostics: Vec::new(),
             depth: 0,
@@ -195,7 +195,7 @@ impl<'e> Evaluator<'e> {
     }
 
     fn span(&self, range: Option<Range<usize>>) -> Span {
-        span_of(self.file, range)
+        self.origin.span(range)
     }
 
     /// Leaves a complaint and fails.

@@ -258,7 +258,7 @@ pub(in crate::lang) fn render_file(
     let template = hcl_edit::parser::parse_template(text)
         .map_err(|error| (error.location().line(), crate::lang::syntax_error(FileId(0), text, &error).message))?;
     let scope = Variables { members: variables, scope: evaluator.scope };
-    let mut inner = Evaluator::new(FileId(0), &scope);
+    let mut inner = Evaluator::new(FileId(0).into(), &scope);
     inner.in_template_file = true;
     inner.depth = evaluator.depth;
     inner.made = evaluator.made;
