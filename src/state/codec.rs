@@ -28,8 +28,19 @@ pub(crate) struct Stored {
     pub last_run: Option<Uuid>,
 }
 
-/// Writes the body of a state document.
-pub(crate) fn write_state(state: &State, last_run: Option<Uuid>, seal: &dyn Seal) -> Result<Vec<u8>, String> {
+/// About how long the body of a state document will be: growing a large buffer costs more than guessing.
+pub(crate) fn room_for(state: &State) -> usize {
+    // A record of middling size.
+    512 + state.records.len() * 600
+}
+
+/// Appends the body of a state document.
+pub(crate) fn write_state(
+    state: &State,
+    last_run: Option<Uuid>,
+    seal: &dyn Seal,
+    to: &mut Vec<u8>,
+) -> Result<(), String> {
     let out = StateOut {
         lineage: state.lineage,
         serial: state.serial,
@@ -39,10 +50,7 @@ pub(crate) fn write_state(state: &State, last_run: Option<Uuid>, seal: &dyn Seal
         outputs: outputs_out(&state.outputs, seal),
         records: RecordsOut(&state.records, seal),
     };
-    // A record of middling size; growing a large buffer costs more than guessing.
-    let mut bytes = Vec::with_capacity(512 + state.records.len() * 600);
-    serde_json::to_writer(&mut bytes, &out).map_err(|error| error.to_string())?;
-    Ok(bytes)
+    serde_json::to_writer(to, &out).map_err(|error| error.to_string())
 }
 
 /// Reads the body of a state document; the error is a line for everything in it that cannot be read.

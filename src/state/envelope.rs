@@ -4,7 +4,9 @@
 //! writes is refused, so that no flipped bit anywhere can pass. What is in the body is the caller's affair.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
+use deployctl_sdk::Digest;
 use sha2::{Digest as _, Sha256};
 
 use super::upgrade::{self, Upgrade};
@@ -32,33 +34,77 @@ pub(crate) const REVISION: Format =
 
 /// Puts a body into its envelope.
 pub(crate) fn wrap(format: &Format, body: &[u8]) -> Vec<u8> {
-    wrap_version(format, format.version, body)
+    let copied = Wrapped::write(format, body.len(), |out| {
+        out.extend_from_slice(body);
+        Ok::<_, std::convert::Infallible>(())
+    });
+    let Ok(wrapped) = copied;
+    wrapped.bytes
 }
 
-fn wrap_version(format: &Format, version: u32, body: &[u8]) -> Vec<u8> {
-    let head = head(format, version, &checksum(format, version, body));
-    let mut bytes = Vec::with_capacity(head.len() + body.len() + TAIL.len());
-    bytes.extend_from_slice(head.as_bytes());
-    bytes.extend_from_slice(body);
-    bytes.extend_from_slice(TAIL);
-    bytes
+/// A document that was written into its envelope, so that a large body is held once.
+pub(crate) struct Wrapped {
+    /// The whole document.
+    pub bytes: Vec<u8>,
+    /// Its checksum, by which [`unwrap_known`] knows it again.
+    pub checksum: Digest,
+    body: Range<usize>,
+}
+
+impl Wrapped {
+    /// Lets `write` append a body of about `room` bytes.
+    ///
+    /// # Errors
+    /// What `write` answers.
+    pub(crate) fn write<E>(
+        format: &Format,
+        room: usize,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+    ) -> Result<Self, E> {
+        Self::of_version(format, format.version, room, write)
+    }
+
+    fn of_version<E>(
+        format: &Format,
+        version: u32,
+        room: usize,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+    ) -> Result<Self, E> {
+        // As long as the one with the checksum, which is known only afterwards.
+        let blank = head(format, version, &Digest::from_bytes([0; 32]));
+        let mut bytes = Vec::with_capacity(blank.len() + room + TAIL.len());
+        bytes.extend_from_slice(blank.as_bytes());
+        write(&mut bytes)?;
+        let body = blank.len()..bytes.len();
+        let checksum = checksum(format, version, bytes.get(body.clone()).unwrap_or_default());
+        if let Some(place) = bytes.get_mut(..body.start) {
+            place.copy_from_slice(head(format, version, &checksum).as_bytes());
+        }
+        bytes.extend_from_slice(TAIL);
+        Ok(Self { bytes, checksum, body })
+    }
+
+    /// The body alone.
+    pub(crate) fn body(&self) -> &[u8] {
+        self.bytes.get(self.body.clone()).unwrap_or_default()
+    }
 }
 
 const TAIL: &[u8] = b"}\n";
 
-fn head(format: &Format, version: u32, checksum: &str) -> String {
+fn head(format: &Format, version: u32, checksum: &Digest) -> String {
     format!(r#"{{"format":"{}","format_version":{version},"checksum":"sha256:{checksum}","body":"#, format.name)
 }
 
 /// The version stands under the checksum too: flipping a bit in it must not start an upgrade.
-fn checksum(format: &Format, version: u32, body: &[u8]) -> String {
+fn checksum(format: &Format, version: u32, body: &[u8]) -> Digest {
     let mut hasher = Sha256::new();
     hasher.update(format.name);
     hasher.update(b"\n");
     hasher.update(version.to_string());
     hasher.update(b"\n");
     hasher.update(body);
-    deployctl_sdk::Digest::from_bytes(hasher.finalize().into()).to_string()
+    Digest::from_bytes(hasher.finalize().into())
 }
 
 /// Takes a body out of its envelope, in the form of this program's version; `place` is where it lies, for messages.
@@ -66,6 +112,14 @@ fn checksum(format: &Format, version: u32, body: &[u8]) -> String {
 /// # Errors
 /// When the bytes are not such a document, were changed, or are of a newer version.
 pub(crate) fn unwrap<'b>(format: &Format, bytes: &'b [u8], place: &str) -> Result<Cow<'b, [u8]>> {
+    unwrap_known(format, bytes, place).map(|(body, _)| body)
+}
+
+/// As [`unwrap`], with the checksum, which was found to be true of all the bytes: documents with the same one are the same.
+///
+/// # Errors
+/// As [`unwrap`].
+pub(crate) fn unwrap_known<'b>(format: &Format, bytes: &'b [u8], place: &str) -> Result<(Cow<'b, [u8]>, Digest)> {
     let (version, rest) = version(format, bytes).ok_or_else(|| damaged(format, place))?;
     if version > format.version {
         return Err(newer(format.title, place, version, format.version));
@@ -74,12 +128,12 @@ pub(crate) fn unwrap<'b>(format: &Format, bytes: &'b [u8], place: &str) -> Resul
         .strip_prefix(br#","checksum":"sha256:"#)
         .and_then(|rest| rest.split_at_checked(64))
         .and_then(|(given, rest)| Some((given, rest.strip_prefix(br#"","body":"#)?.strip_suffix(TAIL)?)));
-    match body {
-        Some((given, body)) if given == checksum(format, version, body).as_bytes() => {
-            upgrade::to_current(format, version, body, place)
-        }
-        _ => Err(damaged(format, place)),
+    let (given, body) = body.ok_or_else(|| damaged(format, place))?;
+    let checksum = checksum(format, version, body);
+    if given != checksum.to_string().as_bytes() {
+        return Err(damaged(format, place));
     }
+    Ok((upgrade::to_current(format, version, body, place)?, checksum))
 }
 
 fn version<'b>(format: &Format, bytes: &'b [u8]) -> Option<(u32, &'b [u8])> {
@@ -112,6 +166,14 @@ fn damaged(format: &Format, place: &str) -> Error {
 mod tests {
     use super::*;
 
+    fn of_version(format: &Format, version: u32, body: &[u8]) -> Vec<u8> {
+        let copied = Wrapped::of_version(format, version, 0, |out| {
+            out.extend_from_slice(body);
+            Ok::<_, ()>(())
+        });
+        copied.unwrap().bytes
+    }
+
     #[test]
     fn any_flipped_bit_is_refused() {
         let bytes = wrap(&STATE, br#"{"serial":12}"#);
@@ -128,7 +190,7 @@ mod tests {
 
     #[test]
     fn a_newer_version_says_so() {
-        let bytes = wrap_version(&STATE, 2, b"{}");
+        let bytes = of_version(&STATE, 2, b"{}");
         let error = unwrap(&STATE, &bytes, "state.json").unwrap_err();
         assert!(error.message.contains("format version 2"), "{error}");
         assert!(error.hint.unwrap().contains("newer deployctl"));
@@ -145,9 +207,9 @@ mod tests {
             Ok,
         ];
         const THIRD: Format = Format { name: "deployctl-test", title: "test", version: 2, upgrades: STEPS };
-        let old = wrap_version(&THIRD, 0, br#"{"count":3}"#);
+        let old = of_version(&THIRD, 0, br#"{"count":3}"#);
         assert_eq!(&*unwrap(&THIRD, &old, "here").unwrap(), br#"{"serial":3}"#);
-        let wrong = wrap_version(&THIRD, 0, br#"{"other":3}"#);
+        let wrong = of_version(&THIRD, 0, br#"{"other":3}"#);
         let error = unwrap(&THIRD, &wrong, "here").unwrap_err();
         assert!(error.message.contains("no count"), "{error}");
     }

@@ -6,13 +6,13 @@
 
 use std::sync::Arc;
 
-use deployctl_sdk::{Address, Digest, source};
+use deployctl_sdk::{Address, source};
 use jiff::Timestamp;
 
 use super::backend::Condition;
 use super::codec;
 use super::document::{Record, State};
-use super::envelope::{self, STATE};
+use super::envelope::{STATE, Wrapped};
 use super::history::{self, AuditEntry, HISTORY, HISTORY_FORMAT_VERSION};
 use super::journal::{Entry, Fold, JOURNAL, Journal, RunHeader};
 use super::lock::Lock;
@@ -85,19 +85,19 @@ impl Store {
         let changed = fold.finished.as_ref().filter(|(_, outcome)| outcome.changed);
         if changed.is_some() || header.base_serial > 0 {
             let key = self.keys.ready().await?;
-            let body = codec::write_state(&state, Some(header.run), key)
-                .map_err(|error| Error::failed(format!("the state cannot be written: {error}")))?;
+            let document = Wrapped::write(&STATE, codec::room_for(&state), |out| {
+                codec::write_state(&state, Some(header.run), key, out)
+            });
+            let document = document.map_err(|error| Error::failed(format!("the state cannot be written: {error}")))?;
             if let Some((at, outcome)) = changed
                 && (outcome.ok || self.differs(&state).await?)
             {
-                self.leave_revision(header, *at, outcome.ok, state.serial, &body).await?;
+                self.leave_revision(header, *at, outcome.ok, state.serial, document.body()).await?;
             }
-            let document = envelope::wrap(&STATE, &body);
-            drop(body);
             lock.check().await?;
-            let digest = Digest::of(&document);
-            self.backend.put(STATE_FILE, document, Condition::Any).await?;
-            self.remember(digest, codec::Stored { state: state.clone(), last_run: Some(header.run) });
+            let Wrapped { bytes, checksum, .. } = document;
+            self.backend.put(STATE_FILE, bytes, Condition::Any).await?;
+            self.remember(checksum, codec::Stored { state: state.clone(), last_run: Some(header.run) });
         }
         self.close(header, fold, state.serial).await?;
         Ok(state)

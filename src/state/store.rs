@@ -42,7 +42,7 @@ pub struct Store {
     pub(super) backend: Arc<dyn Backend>,
     pub(super) keys: Arc<Keys>,
     pub(super) blobs: Blobs,
-    /// The state that was last read or written, by the digest of its document: one run looks at it several times.
+    /// The state that was last read or written, by its document's checksum: one run looks at it several times.
     last: Mutex<Option<(Digest, codec::Stored)>>,
 }
 
@@ -176,13 +176,14 @@ impl Store {
 
     pub(super) async fn stored(&self) -> Result<Option<codec::Stored>> {
         let Some(bytes) = self.backend.get(STATE_FILE).await? else { return Ok(None) };
-        let digest = Digest::of(&bytes);
+        let place = self.backend.place(STATE_FILE);
+        let (body, digest) = envelope::unwrap_known(&STATE, &bytes, &place)?;
         if let Some((known, stored)) = &*self.last.lock().unwrap_or_else(PoisonError::into_inner)
             && *known == digest
         {
             return Ok(Some(stored.clone()));
         }
-        let stored = self.decoded(&bytes, &self.backend.place(STATE_FILE)).await?;
+        let stored = self.read_body(&body, &place).await?;
         self.remember(digest, stored.clone());
         Ok(Some(stored))
     }

@@ -105,6 +105,12 @@ async fn run(store: &Store, (address, made): &(Address, Record)) -> Result<State
     Ok(state)
 }
 
+fn written(state: &State, key: &DataKey) -> Vec<u8> {
+    let mut body = Vec::new();
+    codec::write_state(state, None, key, &mut body).unwrap();
+    body
+}
+
 fn memory() -> (Arc<MemoryBackend>, Store) {
     let backend = Arc::new(MemoryBackend::new());
     (backend.clone(), Store::open_on(backend, Some(DataKey::new([7; 32]))))
@@ -472,7 +478,7 @@ fn a_large_state_is_read_in_one_stream() {
     let mut state = State::new(deployctl_sdk::Lineage::random());
     state.records = (0..5_000).map(resource).map(|(address, record)| (address, Arc::new(record))).collect();
     let key = DataKey::new([1; 32]);
-    let body = codec::write_state(&state, None, &key).unwrap();
+    let body = written(&state, &key);
     assert_eq!(codec::read_state(&body, &key).unwrap().state, state);
 }
 
@@ -506,7 +512,7 @@ proptest! {
             .collect();
         state.outputs = outputs.into_iter().map(|(name, value)| (name.into(), value)).collect();
         let key = DataKey::new([1; 32]);
-        let body = codec::write_state(&state, None, &key).unwrap();
+        let body = written(&state, &key);
         prop_assert_eq!(codec::read_state(&body, &key).unwrap().state, state);
     }
 }
