@@ -64,11 +64,11 @@ where
 }
 
 impl Session<'_> {
-    /// Reads and checks the configuration, resolves its variables, and opens its state.
+    /// Reads and checks the configuration, resolves its variables, and opens its state. It stays until the process ends.
     ///
     /// # Errors
     /// As [`Project::open`].
-    pub async fn project(&self) -> Result<Project> {
+    pub async fn project(&self) -> Result<&'static Project> {
         let options = ProjectOptions {
             dir: self.settings.dir.clone(),
             environment: self.settings.environment.clone(),
@@ -76,7 +76,8 @@ impl Session<'_> {
             variable_files: self.settings.variable_files.clone(),
             environment_variables: self.settings.environment_variables.clone(),
         };
-        self.unless_interrupted(Project::open(&options, providers()?, self.watcher.events())).await
+        let project = self.unless_interrupted(Project::open(&options, providers()?, self.watcher.events())).await?;
+        Ok(to_the_end(project))
     }
 
     /// The state's store, and the environment. Where the configuration is not valid just now, its state can be looked at and
@@ -137,7 +138,7 @@ impl Session<'_> {
     ///
     /// # Errors
     /// As [`Session::project`], where nothing was applied yet.
-    pub async fn project_or_last(&self) -> Result<Project> {
+    pub async fn project_or_last(&self) -> Result<&'static Project> {
         let error = match self.project().await {
             Err(error) if error.kind == ErrorKind::Invalid => error,
             answered => return answered,
@@ -147,7 +148,7 @@ impl Session<'_> {
         let root = folder(&self.settings.dir)?;
         let store = Arc::new(store);
         let (inputs, contents) = inputs_of(&store, &newest).await?;
-        Project::from_inputs(root, inputs, contents, store, providers()?, self.watcher.events())
+        Project::from_inputs(root, inputs, contents, store, providers()?, self.watcher.events()).map(to_the_end)
     }
 
     /// Which revisions are kept.
@@ -177,6 +178,13 @@ impl Session<'_> {
                 .map_err(|why| Error::usage(format!("{LOCK_TIMEOUT} is `{text}`, which is not a time")).with_hint(why)),
         }
     }
+}
+
+/// Keeps something large until the process ends, which is soon: taking it apart value by value first would be a tenth of
+/// what a plan takes, and give nothing back that the system does not take back at once. Nothing that must be done at the
+/// end, such as giving a lock back, may hang on it.
+pub fn to_the_end<T>(value: T) -> &'static T {
+    Box::leak(Box::new(value))
 }
 
 /// The providers of this build, with this program as the supervisor of local processes.

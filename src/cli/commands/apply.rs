@@ -9,7 +9,7 @@ use crate::cli::args::{Applying, Selection};
 use crate::cli::carry_out::{Task, carry_out};
 use crate::cli::environment::Settings;
 use crate::cli::output::Output;
-use crate::cli::session::{self, Session, providers};
+use crate::cli::session::{self, Session, providers, to_the_end};
 use crate::cli::{Outcome, prompt};
 use crate::error::{Error, Result};
 use crate::plan::{Mode, plan, reopen};
@@ -76,14 +76,14 @@ async fn apply_configured(session: Session<'_>, arguments: &Apply) -> Outcome {
     let mode = mode(arguments.destroy, arguments.refresh_only);
     let (question, request) = (question(&mode), arguments.selection.request(mode));
     let held = session.unless_interrupted(project.lock("apply", timeout, None)).await?;
-    let planned = match session.unless_interrupted(plan(&project, &held.current, &request)).await {
+    let planned = match session.unless_interrupted(plan(project, &held.current, &request)).await {
         Ok(planned) => planned,
         Err(error) => {
             held.lock.release().await?;
             return Err(error);
         }
     };
-    let task = Task { project: &project, held, planned, agreed: false, question, again: "deployctl apply" };
+    let task = Task { project: project, held, planned, agreed: false, question, again: "deployctl apply" };
     carry_out(&session, task, &arguments.applying).await
 }
 
@@ -98,16 +98,17 @@ fn question(mode: &Mode) -> &'static str {
 async fn apply_saved(session: Session<'_>, file: &Path, arguments: &Apply) -> Outcome {
     let opened = Project::open_saved(&session.settings.dir, file, providers()?, session.watcher.events());
     let (project, plan) = session.unless_interrupted(opened).await?;
+    let project = to_the_end(project);
     let timeout = session.lock_timeout(arguments.applying.lock_timeout)?;
     let command = format!("apply plan {}", crate::render::plan::short_digest(&plan.digest));
     let held = session.unless_interrupted(project.lock(&command, timeout, Some(plan.lineage))).await?;
-    let planned = match session.unless_interrupted(reopen(&project, &held.current, plan)).await {
+    let planned = match session.unless_interrupted(reopen(project, &held.current, plan)).await {
         Ok(planned) => planned,
         Err(error) => {
             held.lock.release().await?;
             return Err(error);
         }
     };
-    let task = Task { project: &project, held, planned, agreed: true, question: "", again: "deployctl apply" };
+    let task = Task { project: project, held, planned, agreed: true, question: "", again: "deployctl apply" };
     carry_out(&session, task, &arguments.applying).await
 }

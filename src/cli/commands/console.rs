@@ -35,7 +35,7 @@ pub fn run(settings: &Settings, output: &Output, arguments: &Console) -> Outcome
 async fn console(session: Session<'_>, arguments: &Console) -> Outcome {
     let project = session.project().await?;
     let current = session.unless_interrupted(project.current()).await?;
-    let values = recorded_values(&project, &current.state)?;
+    let values = recorded_values(project, &current.state)?;
     let scope = values.top();
     if let Some(text) = &arguments.expression {
         print(session.output, &evaluate_text(text, &scope)?)?;

@@ -33,7 +33,7 @@ async fn destroy(session: Session<'_>, arguments: &Destroy) -> Outcome {
     let timeout = session.lock_timeout(arguments.applying.lock_timeout)?;
     let held = session.unless_interrupted(project.lock("destroy", timeout, None)).await?;
     let request = arguments.selection.request(Mode::Destroy);
-    let planned = match session.unless_interrupted(plan(&project, &held.current, &request)).await {
+    let planned = match session.unless_interrupted(plan(project, &held.current, &request)).await {
         Ok(planned) => planned,
         Err(error) => {
             held.lock.release().await?;
@@ -41,6 +41,6 @@ async fn destroy(session: Session<'_>, arguments: &Destroy) -> Outcome {
         }
     };
     let question = "Remove all of this?";
-    let task = Task { project: &project, held, planned, agreed: false, question, again: "deployctl destroy" };
+    let task = Task { project: project, held, planned, agreed: false, question, again: "deployctl destroy" };
     carry_out(&session, task, &arguments.applying).await
 }

@@ -33,7 +33,7 @@ async fn health(session: Session<'_>, arguments: &Health) -> Outcome {
     let wanted = |address: &Address| {
         arguments.addresses.is_empty() || arguments.addresses.iter().any(|target| target.covers(address))
     };
-    let all = conditions(&session, &project, &current, &wanted).await?;
+    let all = conditions(&session, project, &current, &wanted).await?;
     session.watcher.clear();
     let output = session.output;
     let sick: Vec<Condition> = all.iter().filter(|condition| !condition.ok).cloned().collect();

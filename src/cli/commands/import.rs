@@ -42,7 +42,7 @@ async fn import(session: Session<'_>, arguments: &Import) -> Outcome {
     let timeout = session.lock_timeout(arguments.locking.lock_timeout)?;
     let command = format!("import {} {}", arguments.address, arguments.id);
     let held = session.unless_interrupted(project.lock(&command, timeout, None)).await?;
-    let imported = session.unless_interrupted(record(&project, &held, arguments)).await;
+    let imported = session.unless_interrupted(record(project, &held, arguments)).await;
     let saved = match imported {
         Ok(record) => {
             let mut state = held.current.state.clone();

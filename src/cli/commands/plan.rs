@@ -62,7 +62,7 @@ async fn plan_only(session: Session<'_>, arguments: &Plan) -> Outcome {
                 project.store().keys().ready().await?;
             }
             let current = project.current().await?;
-            plan(&project, &current, &request).await
+            plan(project, &current, &request).await
         })
         .await?;
     let plan = &planned.plan;
@@ -73,7 +73,7 @@ async fn plan_only(session: Session<'_>, arguments: &Plan) -> Outcome {
     session.watcher.clear();
     let output = session.output;
     let saved = arguments.out.as_ref().map(|path| path.to_string_lossy());
-    let frame = frame(&project, saved.as_deref());
+    let frame = frame(project, saved.as_deref());
     if output.json {
         output.document(&show::json::document(plan))?;
     } else if arguments.markdown {

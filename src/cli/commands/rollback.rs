@@ -4,7 +4,7 @@ use crate::cli::args::{Applying, Selection};
 use crate::cli::carry_out::{Task, carry_out};
 use crate::cli::environment::Settings;
 use crate::cli::output::Output;
-use crate::cli::session::{self, Session};
+use crate::cli::session::{self, Session, to_the_end};
 use crate::cli::{Outcome, prompt};
 use crate::plan::{Mode, plan};
 
@@ -36,11 +36,11 @@ async fn rollback(session: Session<'_>, arguments: &Rollback) -> Outcome {
     let present = session.project_or_last().await?;
     let timeout = session.lock_timeout(arguments.applying.lock_timeout)?;
     let revision = session.unless_interrupted(present.rollback_target(arguments.to)).await?;
-    let project = session.unless_interrupted(present.at_revision(&revision)).await?;
+    let project = to_the_end(session.unless_interrupted(present.at_revision(&revision)).await?);
     let command = format!("rollback to {}", revision.serial);
     let held = session.unless_interrupted(project.lock(&command, timeout, None)).await?;
     let request = arguments.selection.request(Mode::Rollback { to: revision.serial });
-    let planned = match session.unless_interrupted(plan(&project, &held.current, &request)).await {
+    let planned = match session.unless_interrupted(plan(project, &held.current, &request)).await {
         Ok(planned) => planned,
         Err(error) => {
             held.lock.release().await?;
@@ -49,6 +49,6 @@ async fn rollback(session: Session<'_>, arguments: &Rollback) -> Outcome {
     };
     let question = format!("Go back to serial {}?", revision.serial);
     let again = format!("deployctl rollback --to {}", revision.serial);
-    let task = Task { project: &project, held, planned, agreed: false, question: &question, again: &again };
+    let task = Task { project: project, held, planned, agreed: false, question: &question, again: &again };
     carry_out(&session, task, &arguments.applying).await
 }

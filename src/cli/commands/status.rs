@@ -45,7 +45,7 @@ async fn status(session: Session<'_>, arguments: &Status) -> Outcome {
     let wanted = |address: &Address| {
         arguments.addresses.is_empty() || arguments.addresses.iter().any(|target| target.covers(address))
     };
-    let all = conditions(&session, &project, &current, &wanted).await?;
+    let all = conditions(&session, project, &current, &wanted).await?;
     session.watcher.clear();
     let output = session.output;
     if output.json {

@@ -60,7 +60,7 @@ pub async fn run(session: Session<'_>, arguments: &Recover) -> Outcome {
             return Err(Error::failed("neither a state nor a revision says which lineage to look for")
                 .with_hint("`--lineage UUID` names it; it stands on everything that was made"));
         }
-        let found = search(&project, current, last.as_ref()).await?;
+        let found = search(project, current, last.as_ref()).await?;
         let serial = last.as_ref().map_or(0, |state| state.serial).max(current.state.serial);
         let outputs = last.as_ref().map(|state| state.outputs.clone()).unwrap_or_default();
         let state = State { records: found.records.clone(), serial, outputs, ..current.state.clone() };
