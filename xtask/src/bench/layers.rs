@@ -11,11 +11,12 @@ use crate::{Failure, output};
 /// The most resources for which a peer's syncs are counted: it takes a run of its own, and theirs are long.
 const COUNT_PEER_SYNCS_UP_TO: usize = 1000;
 
-/// Measures all sides in turns, and answers with a table.
-pub fn measure(sides: &[&Side], resources: usize, runs: usize, scratch: &Path) -> Result<String, Failure> {
-    let mut figures: Vec<Figures> = sides.iter().map(|side| Figures::new(&side.name)).collect();
-    for run in 1..=runs.max(1) {
-        for (side, figures) in sides.iter().zip(&mut figures) {
+/// Measures all sides in turns, each as often as is said with it.
+pub fn measure(sides: &[(&Side, usize)], resources: usize, scratch: &Path) -> Result<Vec<Figures>, Failure> {
+    let mut figures: Vec<Figures> = sides.iter().map(|(side, _)| Figures::new(&side.name)).collect();
+    let most = sides.iter().map(|(_, runs)| *runs).max().unwrap_or_default();
+    for run in 1..=most {
+        for ((side, runs), figures) in sides.iter().zip(&mut figures).filter(|((_, runs), _)| run <= *runs) {
             output::note(&format!("{} with {resources} resources, run {run} of {runs}", side.name));
             let text = configuration::layered(side.resource_type(), resources);
             let folder = side.folder(scratch, "layers", text.as_bytes())?;
@@ -25,7 +26,7 @@ pub fn measure(sides: &[&Side], resources: usize, runs: usize, scratch: &Path) -
             disk::remove_folder(&folder)?;
         }
     }
-    for (position, (side, figures)) in sides.iter().zip(&mut figures).enumerate() {
+    for (position, ((side, _), figures)) in sides.iter().zip(&mut figures).enumerate() {
         if position == 0 || resources <= COUNT_PEER_SYNCS_UP_TO {
             let text = configuration::layered(side.resource_type(), resources);
             let folder = side.folder(scratch, "syncs", text.as_bytes())?;
@@ -33,7 +34,7 @@ pub fn measure(sides: &[&Side], resources: usize, runs: usize, scratch: &Path) -
             disk::remove_folder(&folder)?;
         }
     }
-    Ok(table::layers(resources, &figures))
+    Ok(figures)
 }
 
 /// How long it takes to say the version: what every command pays.

@@ -22,6 +22,9 @@ use clap::{Args, Subcommand};
 use crate::{Failure, cargo, output};
 use side::Side;
 
+/// How many resources `--large` measures.
+const LARGE: usize = 100_000;
+
 /// What `cargo xtask bench` takes.
 #[derive(Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -34,10 +37,13 @@ pub struct Arguments {
     /// How often each measurement is repeated
     #[arg(long, default_value_t = 3)]
     runs: usize,
+    /// How often Terraform and OpenTofu are measured; as often as deployctl where it is not given
+    #[arg(long, value_name = "N")]
+    peer_runs: Option<usize>,
     /// Leave Terraform and OpenTofu out
     #[arg(long)]
     alone: bool,
-    /// Measure deployctl with 100,000 resources too
+    /// Measure deployctl with 100,000 resources too, and how the cost of one grows
     #[arg(long)]
     large: bool,
     /// Measure other shapes than layers too: wide, deep, fan-in, for_each, large attributes, large configurations
@@ -79,10 +85,14 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let folder = disk::Scratch::new()?;
 
     let mut report = table::heading(&own, &peers, folder.path())?;
-    let sides: Vec<&Side> = std::iter::once(&own).chain(&peers).collect();
-    report.push_str(&layers::measure(&sides, arguments.resources, arguments.runs, folder.path())?);
+    let (runs, peer_runs) = (arguments.runs.max(1), arguments.peer_runs.unwrap_or(arguments.runs).max(1));
+    let sides: Vec<(&Side, usize)> =
+        std::iter::once((&own, runs)).chain(peers.iter().map(|peer| (peer, peer_runs))).collect();
+    let measured = layers::measure(&sides, arguments.resources, folder.path())?;
+    report.push_str(&table::layers(arguments.resources, &measured));
     if arguments.large {
-        report.push_str(&layers::measure(&[&own], 100_000, arguments.runs, folder.path())?);
+        let large = layers::measure(&[(&own, runs)], LARGE, folder.path())?;
+        report.push_str(&table::growth((arguments.resources, &measured), (LARGE, &large)));
     }
     report.push_str(&layers::start_up(&own, folder.path())?);
     if arguments.shapes {

@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 
 use super::disk;
 use crate::Failure;
+use crate::engines::kept_tofu;
 
 /// One program.
 pub struct Side {
@@ -23,16 +24,18 @@ impl Side {
         Self { name: "deployctl".to_owned(), version, program, terraform_like: false }
     }
 
-    /// Terraform and OpenTofu, as far as they are installed.
+    /// Terraform and OpenTofu, as far as they are installed, or built as an engine of the tests.
     pub fn peers() -> Vec<Self> {
-        let named = [("Terraform", "terraform"), ("OpenTofu", "tofu")];
-        let sides = named.into_iter().map(|(name, program)| Self {
-            name: name.to_owned(),
-            version: first_line(Path::new(program)),
-            program: program.into(),
-            terraform_like: true,
+        let named = [
+            ("Terraform", vec!["terraform".into()]),
+            ("OpenTofu", vec!["tofu".into(), kept_tofu().unwrap_or_default()]),
+        ];
+        let sides = named.into_iter().filter_map(|(name, programs)| {
+            let found = programs.into_iter().map(|program: PathBuf| (first_line(&program), program));
+            let (version, program) = found.into_iter().find(|(version, _)| !version.is_empty())?;
+            Some(Self { name: name.to_owned(), version, program, terraform_like: true })
         });
-        sides.filter(|side| !side.version.is_empty()).collect()
+        sides.collect()
     }
 
     /// The file that a configuration goes to.

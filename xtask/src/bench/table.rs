@@ -41,6 +41,10 @@ pub fn heading(own: &Side, peers: &[Side], scratch: &Path) -> Result<String, Fai
     let latency = disk::sync_latency(scratch)?;
     let sides: Vec<&str> = std::iter::once(own).chain(peers).map(|side| side.version.as_str()).collect();
     let _ = writeln!(text, "{}. {}, {cores} cores.", sides.join(", "), processor());
+    if let Some(load) = disk::read(Path::new("/proc/loadavg")) {
+        let load = load.split_whitespace().next().unwrap_or_default();
+        let _ = writeln!(text, "The load average was {load} at the beginning: above 1 something else was at work too.");
+    }
     let _ = writeln!(text, "One `fdatasync` takes {} here (the median of 200).", time(latency));
     let _ = writeln!(text, "Each figure is a median; the fastest and slowest run stand in brackets.");
     Ok(text)
@@ -64,6 +68,10 @@ pub fn layers(resources: usize, figures: &[Figures]) -> String {
     text.push_str("|\n");
     for (step, name) in STEPS.iter().enumerate() {
         row(&mut text, name, figures, step, |cost| cost.time.as_secs_f64(), seconds, compared);
+    }
+    for (step, name) in STEPS.iter().enumerate() {
+        let name = format!("work of the processors, {name}");
+        row(&mut text, &name, figures, step, |cost| cost.work.as_secs_f64(), seconds, compared);
     }
     row(&mut text, "memory, plan", figures, 0, |cost| cost.memory as f64, bytes, compared);
     row(&mut text, "memory, apply", figures, 1, |cost| cost.memory as f64, bytes, compared);
@@ -104,6 +112,35 @@ fn row(
         }
     }
     text.push('\n');
+}
+
+/// How the cost of one resource grows from a smaller configuration to a larger one, of the side that comes first.
+pub fn growth(small: (usize, &[Figures]), large: (usize, &[Figures])) -> String {
+    let mut text = format!(
+        "\n## How it grows\n\n| | {} resources | {} resources | for each resource |\n|---|---|---|---|\n",
+        small.0, large.0
+    );
+    let mut grows = |name: &str, step: usize, figure: fn(&Cost) -> f64, shown: fn(f64) -> String| {
+        let values = |figures: &[Figures]| -> Vec<f64> {
+            let costs = figures.first().and_then(|side| side.costs.get(step));
+            costs.map(|costs| costs.iter().map(figure).collect()).unwrap_or_default()
+        };
+        let (few, many) = (values(small.1), values(large.1));
+        let each = |values: &[f64], resources: usize| middle(values) / resources as f64;
+        let ratio = each(&many, large.0) / each(&few, small.0);
+        let _ =
+            writeln!(text, "| {name} | {} | {} | {ratio:.2} × |", in_brackets(&few, shown), in_brackets(&many, shown));
+    };
+    for (step, name) in STEPS.iter().enumerate() {
+        grows(name, step, |cost| cost.time.as_secs_f64(), seconds);
+    }
+    for (step, name) in STEPS.iter().enumerate() {
+        grows(&format!("work of the processors, {name}"), step, |cost| cost.work.as_secs_f64(), seconds);
+    }
+    grows("memory, plan", 0, |cost| cost.memory as f64, bytes);
+    grows("memory, apply", 1, |cost| cost.memory as f64, bytes);
+    grows("written, apply", 1, |cost| cost.written as f64, bytes);
+    text
 }
 
 /// The table of the other shapes.

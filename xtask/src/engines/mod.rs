@@ -28,6 +28,7 @@ use clap::Args;
 use crate::{Failure, output};
 use place::Place;
 pub use surroundings::Surroundings;
+pub use tofu::kept_tofu;
 
 /// Something that tests run against.
 struct Engine {

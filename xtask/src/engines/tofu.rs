@@ -1,5 +1,6 @@
 //! OpenTofu: what speaks Terraform's language and is not Terraform.
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use super::go::Module;
@@ -35,4 +36,10 @@ fn up(place: &Place, surroundings: &mut Surroundings) -> Result<(), Failure> {
         Some(_) => Ok(()),
         None => Err(format!("{} was built, and yet does not run", program.display())),
     }
+}
+
+/// OpenTofu as it was built for the tests, if it was.
+pub fn kept_tofu() -> Option<PathBuf> {
+    let program = Place::new().ok()?.version(ENGINE.name, VERSION).join("tofu");
+    program.is_file().then_some(program)
 }
