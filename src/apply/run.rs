@@ -277,6 +277,10 @@ impl<'p> Carrier<'p> {
                 }
             }
             self.start(&mut runnable, &mut busy, &mut work, &mut pending, &setting);
+            if writing.is_none() && !pending.is_empty() && failure.is_none() {
+                // Steps were taken back, and nothing may be left to wait for but the record of that.
+                continue;
+            }
             if writing.is_none() && work.is_empty() && (pending.is_empty() || failure.is_some()) {
                 break;
             }
