@@ -33,7 +33,7 @@ fn mirror() -> Option<PathBuf> {
 fn request(endpoint: &str, method: &str, path: &str) -> String {
     let address = endpoint.trim_start_matches("http://");
     let mut stream = TcpStream::connect(address).unwrap();
-    write!(stream, "{method} {path} HTTP/1.1\r\nHost: s3.{address}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+    write!(stream, "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
         .unwrap();
     let mut text = String::new();
     stream.read_to_string(&mut text).unwrap();
