@@ -59,17 +59,17 @@ impl<'p> Walk<'p> {
         &mut self,
         index: usize,
         block: &'p ResourceBlock,
-        address: Address,
+        address: &Address,
     ) -> Option<Question<'p>> {
         self.visited.insert(address.clone());
-        if !self.selection.has(index, &address) || self.request.mode == Mode::RefreshOnly {
-            self.leave(index, &address);
+        if !self.selection.has(index, address) || self.request.mode == Mode::RefreshOnly {
+            self.leave(index, address);
             return None;
         }
-        match self.question(index, block, &address) {
+        match self.question(index, block, address) {
             Some(Turn::Ask(question)) => return Some(*question),
-            Some(Turn::Decided(decision)) => self.decided(index, &address, Some(decision)),
-            None => self.decided(index, &address, None),
+            Some(Turn::Decided(decision)) => self.decided(index, address, Some(decision)),
+            None => self.decided(index, address, None),
         }
         None
     }

@@ -282,7 +282,7 @@ impl<'p> Walk<'p> {
         let address = block.address();
         for key in keys {
             let address = address.with_key(key);
-            questions.extend(self.instance(index, block, address));
+            questions.extend(self.instance(index, block, &address));
             if questions.len() >= GATHERED {
                 self.ask(questions).await;
             }

@@ -41,9 +41,9 @@ impl Workspace {
         if !copy.is_dir() {
             // Another run may lay out the same: whole under another name first, and the first one counts.
             let new = workspace.shared.join(format!("{}.new", ResourceId::random()));
-            capture::lay_out(files, captured, &new, |path| placed(path))?;
+            capture::lay_out(files, captured, &new, placed)?;
             if fs::rename(&new, &copy).is_err() {
-                fs::remove_dir_all(&new).map_err(failed)?;
+                fs::remove_dir_all(&new).map_err(|error| failed(&error))?;
             }
         }
         workspace.copy = copy;
@@ -67,7 +67,7 @@ impl Workspace {
     fn enter(place: &Place) -> Result<Self, ProviderError> {
         let shared = base(place).join("runs");
         let lock = loop {
-            fs::create_private_dir_all(&shared).map_err(failed)?;
+            fs::create_private_dir_all(&shared).map_err(|error| failed(&error))?;
             let lock = lock(&base(place))?;
             lock.lock_shared().map_err(|error| refused(&error.to_string()))?;
             // Whoever left last may have removed it all before the lock was ours.
@@ -76,7 +76,7 @@ impl Workspace {
             }
         };
         let private = shared.join(format!("{}.private", ResourceId::random()));
-        fs::create_private_dir_all(&private).map_err(failed)?;
+        fs::create_private_dir_all(&private).map_err(|error| failed(&error))?;
         Ok(Self { copy: shared.clone(), shared, private, lock })
     }
 
@@ -117,11 +117,11 @@ impl Workspace {
     pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> Result<PathBuf, ProviderError> {
         let path = self.private.join(name);
         if let Some(folder) = path.parent() {
-            fs::create_private_dir_all(folder).map_err(failed)?;
+            fs::create_private_dir_all(folder).map_err(|error| failed(&error))?;
         }
         // A second run in the same workspace writes it again.
-        fs::remove_file(&path).map_err(failed)?;
-        fs::write_unsynced(&path, bytes, 0o600).map_err(failed)?;
+        fs::remove_file(&path).map_err(|error| failed(&error))?;
+        fs::write_unsynced(&path, bytes, 0o600).map_err(|error| failed(&error))?;
         Ok(path)
     }
 
@@ -161,9 +161,9 @@ pub(crate) fn keep(
     files: &dyn Files,
 ) -> Result<(), ProviderError> {
     let (kept, new) = (kept(place, id), kept(place, ResourceId::random()));
-    capture::lay_out(files, captured, &new, |path| placed(path))?;
-    fs::remove_dir_all(&kept).map_err(failed)?;
-    fs::rename(&new, &kept).map_err(failed)
+    capture::lay_out(files, captured, &new, placed)?;
+    fs::remove_dir_all(&kept).map_err(|error| failed(&error))?;
+    fs::rename(&new, &kept).map_err(|error| failed(&error))
 }
 
 /// Removes the kept copy.
@@ -171,7 +171,7 @@ pub(crate) fn keep(
 /// # Errors
 /// When it cannot be removed.
 pub(crate) fn let_go(place: &Place, id: ResourceId) -> Result<(), ProviderError> {
-    fs::remove_dir_all(&kept(place, id)).map_err(failed)
+    fs::remove_dir_all(&kept(place, id)).map_err(|error| failed(&error))
 }
 
 fn base(place: &Place) -> PathBuf {
@@ -215,7 +215,7 @@ fn placed(path: &str) -> Option<PathBuf> {
     Some((0..depth).map(|_| UP).collect::<PathBuf>().join(below))
 }
 
-fn failed(error: fs::FsError) -> ProviderError {
+fn failed(error: &fs::FsError) -> ProviderError {
     refused(&error.to_string())
 }
 

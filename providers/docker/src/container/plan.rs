@@ -40,7 +40,7 @@ pub(crate) fn planned(schema: &ResourceSchema, request: &PlanRequest<'_>) -> Res
     match (change.action, &recorded, &observed, request.observed) {
         (Action::NoOp, _, _, Some(real)) => change.planned = real.attributes.clone(),
         (Action::Update, Some(recorded), Some(observed), _) => {
-            refine_update(schema, &mut change, config, recorded, observed)
+            refine_update(schema, &mut change, config, recorded, observed);
         }
         (Action::Replace(_), _, Some(observed), _) => warn_of_replacement(&mut change, config, observed),
         _ => {}
@@ -175,7 +175,7 @@ fn children(change: &PlannedChange, config: &Value, observed: Option<&Object>) -
         diffs: Vec::new(),
     };
     let scaled = there.len() != wanted.len();
-    let only_scaled = scaled && change.diffs.iter().all(|diff| is_scaling(diff));
+    let only_scaled = scaled && change.diffs.iter().all(is_scaling);
     let mut children = Vec::new();
     for (at, name) in wanted.iter().enumerate() {
         match change.action {

@@ -154,7 +154,7 @@ impl Editor<'_> {
             let wanted = self.config.get(name).cloned().unwrap_or_default();
             !describe::same(&wanted, &now.get(*name).cloned().unwrap_or_default())
         };
-        if !limits::UPDATED.iter().chain(&["restart"]).any(differs.clone()) {
+        if !limits::UPDATED.iter().chain(&["restart"]).any(differs) {
             return Ok(());
         }
         let mut body = limits::update(self.config);

@@ -57,7 +57,7 @@ impl Invocation {
         let chunks = collect(&mut child);
         let outputs = Outputs { stdout: Output::new(self.stdout), stderr: Output::new(self.stderr), line };
         let watch = Watch { child, group, chunks, outputs, ask: self.ask, grace: self.grace };
-        watch.to_the_end(cancel, self.limit).await
+        watch.until_the_end(cancel, self.limit).await
     }
 
     fn command(&self) -> Command {
@@ -144,7 +144,7 @@ struct Watch<'l> {
 }
 
 impl Watch<'_> {
-    async fn to_the_end(mut self, cancel: &CancellationToken, limit: Option<Duration>) -> std::io::Result<Ended> {
+    async fn until_the_end(mut self, cancel: &CancellationToken, limit: Option<Duration>) -> std::io::Result<Ended> {
         let overdue = Instant::now() + limit.unwrap_or_default();
         let (status, stopped) = loop {
             tokio::select! {

@@ -203,7 +203,7 @@ fn described_mount(mount: &Mount) -> Value {
         ("source", text_or_null(mount.source.as_deref())),
         ("read_only", Value::from(mount.read_only.unwrap_or(false))),
         ("consistency", text_or_null(mount.consistency.as_deref())),
-        ("propagation", bind.propagation.map_or(Value::Null, |kind| text_or_null(Some(&kind.to_string())))),
+        ("propagation", bind.propagation.map_or(Value::Null, |kind| text_or_null(Some(kind.as_ref())))),
         ("non_recursive", flag(bind.non_recursive)),
         ("create_mountpoint", flag(bind.create_mountpoint)),
         ("no_copy", flag(volume.no_copy)),
