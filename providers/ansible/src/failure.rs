@@ -166,7 +166,7 @@ fn shown(words: &str) -> Vec<String> {
     let is_error = |line: &&str| line.starts_with("[ERROR]") || line.starts_with("ERROR!") || line.starts_with("fatal");
     let lines: Vec<&str> =
         words.lines().filter(|line| !line.starts_with("[WARNING]") && !line.starts_with("[DEPRECATION")).collect();
-    let from = lines.iter().position(|line| is_error(line)).unwrap_or(0);
+    let from = lines.iter().position(is_error).unwrap_or(0);
     let told = lines.get(from..).unwrap_or_default().iter().map(|line| (*line).to_owned());
     let mut told: Vec<String> = told.take(SHOWN).collect();
     while told.last().is_some_and(|line| line.trim().is_empty()) {

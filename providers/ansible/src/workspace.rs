@@ -43,7 +43,7 @@ impl Workspace {
             let new = workspace.shared.join(format!("{}.new", ResourceId::random()));
             capture::lay_out(files, captured, &new, placed)?;
             if fs::rename(&new, &copy).is_err() {
-                fs::remove_dir_all(&new).map_err(|error| failed(&error))?;
+                fs::remove_dir_all(&new)?;
             }
         }
         workspace.copy = copy;
@@ -67,7 +67,7 @@ impl Workspace {
     fn enter(place: &Place) -> Result<Self, ProviderError> {
         let shared = base(place).join("runs");
         let lock = loop {
-            fs::create_private_dir_all(&shared).map_err(|error| failed(&error))?;
+            fs::create_private_dir_all(&shared)?;
             let lock = lock(&base(place))?;
             lock.lock_shared().map_err(|error| refused(&error.to_string()))?;
             // Whoever left last may have removed it all before the lock was ours.
@@ -76,7 +76,7 @@ impl Workspace {
             }
         };
         let private = shared.join(format!("{}.private", ResourceId::random()));
-        fs::create_private_dir_all(&private).map_err(|error| failed(&error))?;
+        fs::create_private_dir_all(&private)?;
         Ok(Self { copy: shared.clone(), shared, private, lock })
     }
 
@@ -117,11 +117,11 @@ impl Workspace {
     pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> Result<PathBuf, ProviderError> {
         let path = self.private.join(name);
         if let Some(folder) = path.parent() {
-            fs::create_private_dir_all(folder).map_err(|error| failed(&error))?;
+            fs::create_private_dir_all(folder)?;
         }
         // A second run in the same workspace writes it again.
-        fs::remove_file(&path).map_err(|error| failed(&error))?;
-        fs::write_unsynced(&path, bytes, 0o600).map_err(|error| failed(&error))?;
+        fs::remove_file(&path)?;
+        fs::write_unsynced(&path, bytes, 0o600)?;
         Ok(path)
     }
 
@@ -162,8 +162,8 @@ pub(crate) fn keep(
 ) -> Result<(), ProviderError> {
     let (kept, new) = (kept(place, id), kept(place, ResourceId::random()));
     capture::lay_out(files, captured, &new, placed)?;
-    fs::remove_dir_all(&kept).map_err(|error| failed(&error))?;
-    fs::rename(&new, &kept).map_err(|error| failed(&error))
+    fs::remove_dir_all(&kept)?;
+    fs::rename(&new, &kept).map_err(ProviderError::from)
 }
 
 /// Removes the kept copy.
@@ -171,7 +171,7 @@ pub(crate) fn keep(
 /// # Errors
 /// When it cannot be removed.
 pub(crate) fn let_go(place: &Place, id: ResourceId) -> Result<(), ProviderError> {
-    fs::remove_dir_all(&kept(place, id)).map_err(|error| failed(&error))
+    fs::remove_dir_all(&kept(place, id)).map_err(ProviderError::from)
 }
 
 fn base(place: &Place) -> PathBuf {
@@ -213,10 +213,6 @@ fn placed(path: &str) -> Option<PathBuf> {
     let depth = ABOVE.checked_sub(above)?;
     let below: PathBuf = path.components().skip(above).collect();
     Some((0..depth).map(|_| UP).collect::<PathBuf>().join(below))
-}
-
-fn failed(error: &fs::FsError) -> ProviderError {
-    refused(&error.to_string())
 }
 
 fn refused(message: &str) -> ProviderError {

@@ -355,7 +355,7 @@ impl Work<'_> {
         let world = match seen {
             Ok(world) => world,
             Err(unseen) => {
-                let object = prior.or_else(|| Some(self.object(before.clone())));
+                let object = prior.or_else(|| Some(self.object(before)));
                 return Applied::failed(object, error.unwrap_or(unseen));
             }
         };
@@ -376,7 +376,7 @@ impl Work<'_> {
         };
         let object = match (done, prior) {
             (false, Some(prior)) => Object { private: record.to_value(), ..prior },
-            _ => self.object(record),
+            _ => self.object(&record),
         };
         let object = observe::object(object, &world, self.project);
         if done {
@@ -413,7 +413,7 @@ impl Work<'_> {
         Ok(world)
     }
 
-    fn object(&self, record: Record) -> Object {
+    fn object(&self, record: &Record) -> Object {
         let attributes = default_plan::planned_new(&schema_of(), &self.change.config);
         Object { attributes, private: record.to_value(), captured: self.change.captured.clone(), ..Object::default() }
     }

@@ -77,9 +77,7 @@ fn why_built(case: &Case<'_>, service: &Service<'_>, image: Option<&String>) -> 
         // Who built the image of a project that was taken over cannot be told; what runs is left alone.
         return (!case.record.imported || case.is_new).then(|| Why::ContextChanged { files: Vec::new() });
     };
-    if before.build.is_none() {
-        return None;
-    }
+    before.build.as_ref()?;
     if before.context != now.context {
         return Some(Why::ContextChanged { files: differing(case) });
     }

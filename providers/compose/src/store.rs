@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use deployctl_sdk::{CapturedFile, Digest, ErrorKind, Files, Ownership, Place, ProviderError, fs};
+use deployctl_sdk::{CapturedFile, Digest, Files, Ownership, Place, ProviderError, fs};
 
 /// The provider's folder beside the state.
 pub(crate) struct Store {
@@ -42,9 +42,9 @@ impl Store {
             }
             let content = files.content(&file.digest).map_err(|error| deployctl_sdk::capture::unreadable(&error))?;
             let Some(folder) = path.parent() else { continue };
-            fs::create_private_dir_all(folder).map_err(failed)?;
+            fs::create_private_dir_all(folder)?;
             // Programs in containers run as other users; nobody else gets through the folder above it.
-            fs::write_atomic(&path, &content, if file.executable { 0o755 } else { 0o644 }).map_err(failed)?;
+            fs::write_atomic(&path, &content, if file.executable { 0o755 } else { 0o644 })?;
         }
         Ok(())
     }
@@ -85,8 +85,4 @@ pub(crate) fn mark_in(config_files: &str) -> Option<(&str, &str)> {
     let (id, lineage, folder) = (parts.next()?, parts.next()?, parts.next()?);
     let is_uuid = |text: &str| text.len() == 36 && text.bytes().filter(|byte| *byte == b'-').count() == 4;
     (folder == "compose" && is_uuid(id) && is_uuid(lineage)).then_some((lineage, id))
-}
-
-fn failed(error: fs::FsError) -> ProviderError {
-    ProviderError::new(ErrorKind::Refused, error.to_string())
 }

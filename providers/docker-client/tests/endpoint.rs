@@ -25,10 +25,10 @@ fn docker_folder(current: &str, name: &str, meta: &str, tls: bool) -> TempDir {
     folder
 }
 
-fn find(settings: Settings, folder: Option<&Path>, more: &[(&str, &str)]) -> Result<Endpoint, ProviderError> {
+fn find(settings: &Settings, folder: Option<&Path>, more: &[(&str, &str)]) -> Result<Endpoint, ProviderError> {
     let folder = folder.map(|folder| (Environment::CONFIG.to_owned(), folder.display().to_string()));
     let more = more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-    Endpoint::find(&settings, &Environment::of(folder.into_iter().chain(more)))
+    Endpoint::find(settings, &Environment::of(folder.into_iter().chain(more)))
 }
 
 const REMOTE: &str = r#"{"Name": "remote", "Metadata": {}, "Endpoints": {"docker": {"Host": "tcp://10.0.0.7:2376"}}}"#;
@@ -37,7 +37,7 @@ const REMOTE: &str = r#"{"Name": "remote", "Metadata": {}, "Endpoints": {"docker
 fn what_is_nearer_goes_before_what_is_further_away() {
     let folder = docker_folder("remote", "remote", REMOTE, false);
     let at = |settings: &Settings, more: &[(&str, &str)]| {
-        find(settings.clone(), Some(folder.path()), more).unwrap().address.to_string()
+        find(settings, Some(folder.path()), more).unwrap().address.to_string()
     };
     let nothing = Settings::default();
     assert_eq!(at(&nothing, &[]), "tcp://10.0.0.7:2376", "the current context");
@@ -48,37 +48,38 @@ fn what_is_nearer_goes_before_what_is_further_away() {
     assert_eq!(at(&block, &both), "unix:///of/the/block");
     let context = Settings { context: Some("remote".to_owned()), ..Settings::default() };
     assert_eq!(at(&context, &both), "tcp://10.0.0.7:2376");
-    assert_eq!(find(nothing, None, &[]).unwrap().source, "Docker's default");
+    assert_eq!(find(&nothing, None, &[]).unwrap().source, "Docker's default");
 }
 
 #[test]
 fn certificates_come_with_the_context_or_from_where_the_environment_says() {
     let folder = docker_folder("remote", "remote", REMOTE, true);
-    let tls = find(Settings::default(), Some(folder.path()), &[]).unwrap().tls.unwrap();
+    let tls = find(&Settings::default(), Some(folder.path()), &[]).unwrap().tls.unwrap();
     assert!(tls.folder.starts_with(folder.path().join("contexts/tls")) && tls.folder.ends_with("docker"));
 
     let host = ("DOCKER_HOST", "tcp://10.0.0.8:2376");
-    assert_eq!(find(Settings::default(), None, &[host]).unwrap().tls, None);
-    let verified = find(Settings::default(), None, &[host, ("DOCKER_TLS_VERIFY", "1"), ("DOCKER_CERT_PATH", "/certs")]);
+    assert_eq!(find(&Settings::default(), None, &[host]).unwrap().tls, None);
+    let verified =
+        find(&Settings::default(), None, &[host, ("DOCKER_TLS_VERIFY", "1"), ("DOCKER_CERT_PATH", "/certs")]);
     let verified = verified.unwrap();
     assert_eq!(verified.tls, Some(Tls { folder: PathBuf::from("/certs") }));
     let expected = [("DOCKER_HOST", "tcp://10.0.0.8:2376"), ("DOCKER_TLS_VERIFY", "1"), ("DOCKER_CERT_PATH", "/certs")];
     assert_eq!(verified.variables(), expected.map(|(name, value)| (name, value.to_owned())));
     let settings = Settings { tls_verify: Some(false), ..Settings::default() };
-    assert_eq!(find(settings, None, &[host, ("DOCKER_TLS_VERIFY", "1")]).unwrap().tls, None, "the block decides");
+    assert_eq!(find(&settings, None, &[host, ("DOCKER_TLS_VERIFY", "1")]).unwrap().tls, None, "the block decides");
 }
 
 #[test]
 fn what_cannot_be_is_refused_and_says_what_to_do() {
     let folder = docker_folder("gone", "remote", REMOTE, false);
-    let error = find(Settings::default(), Some(folder.path()), &[]).unwrap_err();
+    let error = find(&Settings::default(), Some(folder.path()), &[]).unwrap_err();
     assert!(error.message.contains("`gone`") && error.hint.unwrap().contains("docker context ls"));
     for address in ["ftp://host", "unix://", "tcp://host/path", "ssh://"] {
         assert_eq!(Address::parse(address).unwrap_err().kind, ErrorKind::Invalid, "{address}");
     }
     let unchecked = REMOTE.replace("2376\"", "2376\", \"SkipTLSVerify\": true");
     let folder = docker_folder("remote", "remote", &unchecked, true);
-    let error = find(Settings::default(), Some(folder.path()), &[]).unwrap_err();
+    let error = find(&Settings::default(), Some(folder.path()), &[]).unwrap_err();
     assert!(error.message.contains("not to check"), "{error}");
 }
 
@@ -86,13 +87,13 @@ fn what_cannot_be_is_refused_and_says_what_to_do() {
 fn a_damaged_configuration_is_named_without_showing_it() {
     let folder = docker_folder("", "remote", REMOTE, false);
     fs::write_atomic(&folder.path().join("config.json"), br#"{"auths": {"r": {"auth": "c2VjcmV0"}"#, 0o600).unwrap();
-    let error = find(Settings::default(), Some(folder.path()), &[]).unwrap_err();
+    let error = find(&Settings::default(), Some(folder.path()), &[]).unwrap_err();
     assert!(error.message.contains("config.json") && !error.message.contains("c2Vj"), "{error}");
 }
 
 #[test]
 fn no_permission_on_the_socket_names_the_group() {
-    let endpoint = find(Settings::default(), None, &[]).unwrap();
+    let endpoint = find(&Settings::default(), None, &[]).unwrap();
     let err = std::io::Error::from(std::io::ErrorKind::PermissionDenied);
     let error = ProviderError::from(EngineError::of(&Error::IOError { err }, &endpoint));
     assert_eq!(error.kind, ErrorKind::Unreachable);
@@ -101,7 +102,7 @@ fn no_permission_on_the_socket_names_the_group() {
 
 #[test]
 fn what_the_engine_says_keeps_its_words_and_gets_what_was_done() {
-    let endpoint = find(Settings::default(), None, &[]).unwrap();
+    let endpoint = find(&Settings::default(), None, &[]).unwrap();
     let answer = |status_code| {
         let message = "network web not found\n".to_owned();
         EngineError::of(&Error::DockerResponseServerError { status_code, message }, &endpoint)

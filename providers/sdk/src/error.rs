@@ -42,6 +42,13 @@ pub enum ErrorKind {
     Internal,
 }
 
+/// A file of a provider's own that cannot be had: the error names it and what was tried.
+impl From<crate::fs::FsError> for ProviderError {
+    fn from(error: crate::fs::FsError) -> Self {
+        Self::new(ErrorKind::Refused, error.to_string())
+    }
+}
+
 impl ProviderError {
     /// An error of that kind.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {

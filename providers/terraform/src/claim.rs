@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use deployctl_sdk::{ErrorKind, Place, ProviderError, ResourceId, Value, fs};
 
 use crate::object::Private;
-use crate::workdir::failed;
 
 /// Claims a module's state, which is where `private` says.
 ///
@@ -15,11 +14,11 @@ use crate::workdir::failed;
 pub(crate) fn make(place: &Place, id: ResourceId, private: &Private) -> Result<(), ProviderError> {
     let path = path(place, id);
     if let Some(folder) = path.parent() {
-        fs::create_private_dir_all(folder).map_err(failed)?;
+        fs::create_private_dir_all(folder)?;
     }
     let bytes = serde_json::to_vec(&private.to_value());
     let bytes = bytes.map_err(|error| ProviderError::new(ErrorKind::Internal, error.to_string()))?;
-    fs::write_atomic(&path, &bytes, 0o600).map_err(failed)
+    fs::write_atomic(&path, &bytes, 0o600).map_err(ProviderError::from)
 }
 
 /// Where the claimed state is; `None` if it was not claimed.
@@ -27,7 +26,7 @@ pub(crate) fn make(place: &Place, id: ResourceId, private: &Private) -> Result<(
 /// # Errors
 /// When the claim cannot be read.
 pub(crate) fn read(place: &Place, id: ResourceId) -> Result<Option<Private>, ProviderError> {
-    let bytes = fs::read_if_there(&path(place, id)).map_err(failed)?;
+    let bytes = fs::read_if_there(&path(place, id))?;
     let value = bytes.map(|bytes| serde_json::from_slice::<Value>(&bytes)).transpose();
     let value =
         value.map_err(|error| ProviderError::new(ErrorKind::Unreachable, format!("a claim is damaged: {error}")))?;
@@ -44,7 +43,7 @@ pub(crate) fn is_made(place: &Place, id: ResourceId) -> bool {
 /// # Errors
 /// When it cannot be removed.
 pub(crate) fn drop(place: &Place, id: ResourceId) -> Result<(), ProviderError> {
-    fs::remove_file(&path(place, id)).map_err(failed)
+    fs::remove_file(&path(place, id)).map_err(ProviderError::from)
 }
 
 fn path(place: &Place, id: ResourceId) -> PathBuf {

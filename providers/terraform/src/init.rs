@@ -16,7 +16,7 @@ use crate::schema::attribute;
 use crate::session::{Session, cancelled};
 use crate::settings::Settings;
 use crate::source;
-use crate::workdir::{Lock, failed};
+use crate::workdir::Lock;
 
 /// The file that pins a module's plugins.
 pub(crate) const LOCK_FILE: &str = ".terraform.lock.hcl";
@@ -45,11 +45,11 @@ pub(crate) async fn ensure(session: &Session<'_>) -> Result<Backend, ProviderErr
     {
         return Ok(done.backend);
     }
-    fs::remove_file(&marker).map_err(failed)?;
+    fs::remove_file(&marker)?;
     let backend = initialise(session).await?;
     let bytes = serde_json::to_vec(&Done { key, backend: backend.clone() });
     let bytes = bytes.map_err(|error| ProviderError::new(ErrorKind::Internal, error.to_string()))?;
-    fs::write_atomic(&marker, &bytes, 0o600).map_err(failed)?;
+    fs::write_atomic(&marker, &bytes, 0o600)?;
     Ok(backend)
 }
 
@@ -93,7 +93,7 @@ async fn initialise(session: &Session<'_>) -> Result<Backend, ProviderError> {
     if !ended.success() {
         return Err(failure(session, &ended));
     }
-    let settled = fs::read_if_there(&session.workdir.data().join("terraform.tfstate")).map_err(failed)?;
+    let settled = fs::read_if_there(&session.workdir.data().join("terraform.tfstate"))?;
     let backend = Backend::settled(settled.as_deref(), settings);
     if matches!(backend, Backend::Other { .. }) && !settings.is_default_workspace() {
         let select = session.command("workspace").args(["select", "-no-color", settings.workspace.as_str()]);
@@ -113,7 +113,7 @@ async fn shared_cache(
     let said = session.settings.env.get(PLUGIN_CACHE).map(PathBuf::from);
     let said = said.or_else(|| std::env::var_os(PLUGIN_CACHE).filter(|path| !path.is_empty()).map(PathBuf::from));
     let Some(cache) = said.or_else(own_cache) else { return Ok((invocation, None)) };
-    fs::create_dir_all(&cache).map_err(failed)?;
+    fs::create_dir_all(&cache)?;
     let lock = Lock::take(&beside(&cache), session.cancel).await?;
     let mut invocation = invocation.env(PLUGIN_CACHE, &cache);
     if !session.captured.iter().any(|file| file.path.ends_with(LOCK_FILE)) {

@@ -15,7 +15,6 @@ use crate::nested::{Lost, Nested};
 use crate::object::{self, Private};
 use crate::schema::attribute;
 use crate::session::{Session, Site, cancelled};
-use crate::workdir::failed;
 
 /// What kind of plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,8 +69,8 @@ impl Session<'_> {
         let show = self.command("show").arg("-json").arg(&file);
         let text = self.answer(show, "show its plan").await?;
         let nested = Nested::read(&text, &self.engine.named(), &self.settings.secrets)?;
-        let bytes = fs::read(&file).map_err(failed)?;
-        fs::remove_file(&file).map_err(failed)?;
+        let bytes = fs::read(&file)?;
+        fs::remove_file(&file)?;
         let notes = said.diagnostics.iter().filter_map(|one| one.note(&self.settings.mask)).map(Note).collect();
         Ok(Made { nested, file: bytes, notes })
     }

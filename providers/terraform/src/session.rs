@@ -15,7 +15,7 @@ use crate::events::Said;
 use crate::settings::Settings;
 use crate::source::Layout;
 use crate::state::State;
-use crate::workdir::{Workdir, failed};
+use crate::workdir::Workdir;
 use crate::{init, module, secrets};
 
 /// Where all modules of a configuration are, and the programs that were found.
@@ -89,7 +89,7 @@ impl<'s> Session<'s> {
         }
         let bytes =
             serde_json::to_vec(&all).map_err(|error| ProviderError::new(ErrorKind::Internal, error.to_string()))?;
-        fs::write_atomic(&self.workdir.kept(OUTPUTS), &bytes, 0o600).map_err(failed)?;
+        fs::write_atomic(&self.workdir.kept(OUTPUTS), &bytes, 0o600)?;
         self.lay_out()?;
         Ok(true)
     }

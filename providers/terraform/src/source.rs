@@ -157,7 +157,7 @@ impl Layout {
     /// A layout with room for these files.
     pub(crate) fn of(captured: &[CapturedFile], folder: &Path) -> Self {
         let paths = captured.iter().map(|file| Path::new(&file.path)).chain([folder]);
-        Self { above: paths.map(|path| steps_out(path)).max().unwrap_or(0) }
+        Self { above: paths.map(steps_out).max().unwrap_or(0) }
     }
 
     /// The place of a path, relative to the copy.

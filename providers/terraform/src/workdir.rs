@@ -33,13 +33,13 @@ impl Workdir {
         cancel: &CancellationToken,
     ) -> Result<Self, ProviderError> {
         let base = place.data.join("terraform").join(name_of(address));
-        fs::create_private_dir_all(&base).map_err(failed)?;
+        fs::create_private_dir_all(&base)?;
         let lock = Lock::take(&base.join("lock"), cancel).await?;
         let mut workdir = Self { base, laid_out: false, _lock: lock };
         // What a killed run left.
         workdir.clear();
-        fs::create_private_dir_all(&workdir.private()).map_err(failed)?;
-        fs::create_private_dir_all(&workdir.copy()).map_err(failed)?;
+        fs::create_private_dir_all(&workdir.private())?;
+        fs::create_private_dir_all(&workdir.copy())?;
         Ok(workdir)
     }
 
@@ -59,13 +59,13 @@ impl Workdir {
         let places: Vec<PathBuf> = places.collect();
         let listed =
             serde_json::to_vec(&places).map_err(|error| ProviderError::new(ErrorKind::Internal, error.to_string()))?;
-        fs::write_atomic(&self.manifest(), &listed, 0o600).map_err(failed)?;
+        fs::write_atomic(&self.manifest(), &listed, 0o600)?;
         self.laid_out = true;
         capture::lay_out(files, captured, &self.copy(), |path| Some(layout.place(path)))?;
         for (path, bytes) in own {
             let path = self.copy().join(path);
-            fs::remove_file(&path).map_err(failed)?;
-            fs::write_unsynced(&path, bytes, 0o600).map_err(failed)?;
+            fs::remove_file(&path)?;
+            fs::write_unsynced(&path, bytes, 0o600)?;
         }
         Ok(())
     }
@@ -96,8 +96,8 @@ impl Workdir {
     /// When it cannot be written.
     pub(crate) fn hand_over(&self, name: &str, bytes: &[u8]) -> Result<PathBuf, ProviderError> {
         let path = self.passing(name);
-        fs::remove_file(&path).map_err(failed)?;
-        fs::write_unsynced(&path, bytes, 0o600).map_err(failed)?;
+        fs::remove_file(&path)?;
+        fs::write_unsynced(&path, bytes, 0o600)?;
         Ok(path)
     }
 
@@ -107,7 +107,7 @@ impl Workdir {
     /// When it cannot be removed.
     pub(crate) fn remove(mut self) -> Result<(), ProviderError> {
         self.laid_out = false;
-        fs::remove_dir_all(&self.base).map_err(failed)
+        fs::remove_dir_all(&self.base).map_err(ProviderError::from)
     }
 
     fn private(&self) -> PathBuf {
@@ -156,16 +156,16 @@ impl Lock {
     /// When the file cannot be made, or waiting was cancelled.
     pub(crate) async fn take(path: &Path, cancel: &CancellationToken) -> Result<Self, ProviderError> {
         if let Some(folder) = path.parent() {
-            fs::create_private_dir_all(folder).map_err(failed)?;
+            fs::create_private_dir_all(folder)?;
         }
         let opened = OpenOptions::new().create(true).truncate(false).write(true).open(path);
-        let file = fs::at("open", path, opened).map_err(failed)?;
+        let file = fs::at("open", path, opened)?;
         loop {
             match file.try_lock() {
                 Ok(()) => return Ok(Self { _file: file }),
                 Err(TryLockError::WouldBlock) => {}
                 Err(TryLockError::Error(error)) => {
-                    return Err(failed(fs::FsError { action: "lock", path: path.to_owned(), source: error }));
+                    return Err(fs::FsError { action: "lock", path: path.to_owned(), source: error }.into());
                 }
             }
             tokio::select! {
@@ -174,8 +174,4 @@ impl Lock {
             }
         }
     }
-}
-
-pub(crate) fn failed(error: fs::FsError) -> ProviderError {
-    ProviderError::new(ErrorKind::Refused, error.to_string())
 }

@@ -100,7 +100,7 @@ impl Compose {
         let base = self.invocation(&found.program, found.plugin);
         let invocation = base.args(asked.arguments).envs(asked.variables).patience(Ask::Interrupt, Some(GRACE));
         // An interrupted Compose ends what it has begun at the engine; it must not be killed in the middle of that.
-        invocation.keep_stderr(Keep::End(256 * 1024)).stream(cancel, line).await.map_err(cannot_start)
+        invocation.keep_stderr(Keep::End(256 * 1024)).stream(cancel, line).await.map_err(|error| cannot_start(&error))
     }
 
     async fn found(&self) -> Result<&Found, ProviderError> {
@@ -132,7 +132,7 @@ impl Compose {
 
     async fn version_of(&self, program: &Path, plugin: bool) -> Result<String, ProviderError> {
         let asked = self.invocation(program, plugin).args(["version", "--short"]).limit(Some(Duration::from_secs(30)));
-        let ended = asked.run(&CancellationToken::new()).await.map_err(cannot_start)?;
+        let ended = asked.run(&CancellationToken::new()).await.map_err(|error| cannot_start(&error))?;
         let text = ended.stdout_text();
         let version = text.trim().trim_start_matches('v');
         if ended.success() && version.chars().next().is_some_and(|first| first.is_ascii_digit()) {
@@ -193,6 +193,6 @@ fn accept(found: Found) -> Result<Found, ProviderError> {
     Err(ProviderError::new(ErrorKind::Refused, message).with_hint(INSTALL))
 }
 
-fn cannot_start(error: CannotStart) -> ProviderError {
+fn cannot_start(error: &CannotStart) -> ProviderError {
     ProviderError::new(ErrorKind::Refused, error.to_string()).with_hint(INSTALL)
 }

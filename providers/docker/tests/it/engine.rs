@@ -100,7 +100,7 @@ impl PrivateEngine {
         self.child = Some(child);
         let begun = Instant::now();
         while !answers(&self.socket()) {
-            let log = || std::fs::read_to_string(path("log")).unwrap_or_default();
+            let log = || deployctl_sdk::fs::read_to_string(std::path::Path::new(&path("log"))).unwrap_or_default();
             assert!(begun.elapsed() < Duration::from_secs(60), "the engine does not come up: {}", log());
             std::thread::sleep(Duration::from_millis(50));
         }

@@ -175,7 +175,7 @@ async fn images_that_no_revision_needs_are_let_go_of_and_the_others_stay() {
     };
     let both = [first.clone(), second.clone()];
     assert_eq!(bench.connection.let_go(&both, false).await.unwrap(), Vec::<String>::new());
-    assert_eq!(bench.connection.let_go(&[second.clone()], true).await.unwrap().len(), 1);
+    assert_eq!(bench.connection.let_go(std::slice::from_ref(&second), true).await.unwrap().len(), 1);
     assert_eq!(kept(), 2, "a dry run takes nothing");
     assert_eq!(bench.connection.let_go(&[second], false).await.unwrap().len(), 1);
     assert_eq!(kept(), 1);

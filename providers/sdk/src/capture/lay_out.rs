@@ -17,7 +17,7 @@ pub fn lay_out(
     to: &Path,
     place: impl Fn(&str) -> Option<PathBuf>,
 ) -> Result<(), ProviderError> {
-    fs::create_private_dir_all(to).map_err(|error| failed(&error))?;
+    fs::create_private_dir_all(to)?;
     for file in captured {
         let Some(relative) = place(&file.path) else { continue };
         if !stays_inside(&relative) {
@@ -27,11 +27,10 @@ pub fn lay_out(
         let content = files.content(&file.digest).map_err(|error| super::unreadable(&error))?;
         let path = to.join(relative);
         if let Some(folder) = path.parent() {
-            fs::create_private_dir_all(folder).map_err(|error| failed(&error))?;
+            fs::create_private_dir_all(folder)?;
         }
-        fs::remove_file(&path).map_err(|error| failed(&error))?;
-        fs::write_unsynced(&path, &content, if file.executable { 0o700 } else { 0o600 })
-            .map_err(|error| failed(&error))?;
+        fs::remove_file(&path)?;
+        fs::write_unsynced(&path, &content, if file.executable { 0o700 } else { 0o600 })?;
     }
     Ok(())
 }
@@ -41,13 +40,9 @@ pub fn lay_out(
 /// # Errors
 /// When it cannot be removed.
 pub fn remove(folder: &Path) -> Result<(), ProviderError> {
-    fs::remove_dir_all(folder).map_err(|error| failed(&error))
+    fs::remove_dir_all(folder).map_err(ProviderError::from)
 }
 
 fn stays_inside(path: &Path) -> bool {
     path.components().all(|component| matches!(component, Component::Normal(_) | Component::CurDir))
-}
-
-fn failed(error: &fs::FsError) -> ProviderError {
-    ProviderError::new(ErrorKind::Refused, error.to_string())
 }
