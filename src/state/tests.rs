@@ -408,7 +408,7 @@ async fn a_held_lock_names_its_holder() {
         assert!(error.message.contains(&lock.info().host), "{error}");
         assert!(error.hint.unwrap().contains(&format!("state unlock {}", lock.info().id)));
         assert_eq!(store.locks().await.unwrap().len(), 1);
-        assert!(store.unlock(uuid::Uuid::new_v4()).await.is_err());
+        assert!(store.unlock(deployctl_sdk::source::uuid()).await.is_err());
         drop(lock);
         assert!(store.locks().await.unwrap().is_empty());
         locked(&store).await.unwrap().release().await.unwrap();

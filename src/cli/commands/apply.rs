@@ -83,7 +83,7 @@ async fn apply_configured(session: Session<'_>, arguments: &Apply) -> Outcome {
             return Err(error);
         }
     };
-    let task = Task { project: project, held, planned, agreed: false, question, again: "deployctl apply" };
+    let task = Task { project, held, planned, agreed: false, question, again: "deployctl apply" };
     carry_out(&session, task, &arguments.applying).await
 }
 
@@ -109,6 +109,6 @@ async fn apply_saved(session: Session<'_>, file: &Path, arguments: &Apply) -> Ou
             return Err(error);
         }
     };
-    let task = Task { project: project, held, planned, agreed: true, question: "", again: "deployctl apply" };
+    let task = Task { project, held, planned, agreed: true, question: "", again: "deployctl apply" };
     carry_out(&session, task, &arguments.applying).await
 }

@@ -41,6 +41,6 @@ async fn destroy(session: Session<'_>, arguments: &Destroy) -> Outcome {
         }
     };
     let question = "Remove all of this?";
-    let task = Task { project: project, held, planned, agreed: false, question, again: "deployctl destroy" };
+    let task = Task { project, held, planned, agreed: false, question, again: "deployctl destroy" };
     carry_out(&session, task, &arguments.applying).await
 }

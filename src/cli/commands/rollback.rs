@@ -49,6 +49,6 @@ async fn rollback(session: Session<'_>, arguments: &Rollback) -> Outcome {
     };
     let question = format!("Go back to serial {}?", revision.serial);
     let again = format!("deployctl rollback --to {}", revision.serial);
-    let task = Task { project: project, held, planned, agreed: false, question: &question, again: &again };
+    let task = Task { project, held, planned, agreed: false, question: &question, again: &again };
     carry_out(&session, task, &arguments.applying).await
 }

@@ -138,9 +138,15 @@ proptest! {
     }
 }
 
+/// A change to a plan, with what it changes.
+type Edit<F> = (&'static str, F);
+
+/// A change to what a plan was made from.
+type OfInputs = fn(&mut Plan, &mut Inputs);
+
 #[test]
 fn every_part_of_an_action_that_is_carried_out_moves_it() {
-    let edits: [(&str, fn(&mut ResourceChange)); 16] = [
+    let edits: [Edit<fn(&mut ResourceChange)>; 16] = [
         ("address", |change| change.address = Address::new("sim_object", "b")),
         ("reason", |change| change.reason = Reason::Drifted),
         ("planned", |change| change.planned = Value::map([("size", Value::from(9))])),
@@ -170,7 +176,7 @@ fn every_part_of_an_action_that_is_carried_out_moves_it() {
 
 #[test]
 fn every_input_moves_it() {
-    let edits: [(&str, fn(&mut Plan, &mut Inputs)); 13] = [
+    let edits: [Edit<OfInputs>; 13] = [
         ("lineage", |plan, _| plan.lineage = Lineage(uuid::Uuid::max())),
         ("environment", |plan, _| plan.environment = "other".into()),
         ("mode", |plan, _| plan.mode = Mode::Destroy),
@@ -199,7 +205,7 @@ fn every_input_moves_it() {
 
 #[test]
 fn serial_times_identities_remarks_and_artefacts_do_not_move_it() {
-    let edits: [(&str, fn(&mut Plan, &mut Inputs)); 14] = [
+    let edits: [Edit<OfInputs>; 14] = [
         ("serial", |plan, _| plan.serial = 99),
         ("version", |plan, _| plan.version = "0.1.9".to_owned()),
         ("time", |plan, _| plan.at = jiff::Timestamp::UNIX_EPOCH),

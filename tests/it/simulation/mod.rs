@@ -101,7 +101,7 @@ fn live(seed: u64) {
 
 fn live_in(scene: &Scene, seed: u64) {
     // In every third life somebody keeps setting the clock.
-    let jumps = if seed % 3 == 0 { 100 } else { 0 };
+    let jumps = if seed.is_multiple_of(3) { 100 } else { 0 };
     source::with(Arc::new(SimSource::new(seed, jumps)), || live_from(scene, seed));
 }
 

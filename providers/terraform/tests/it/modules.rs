@@ -175,7 +175,7 @@ async fn a_plan_nobody_looked_at_needs_what_the_configuration_does_not_allow() {
     };
     let (auto, destroy) = (("auto_approve", Value::from(true)), ("allow_destroy", Value::from(true)));
     assert_eq!(unseen(&held, &[]).await, Unseen::IfAutoApproved);
-    assert_eq!(unseen(&held, &[auto.clone()]).await, Unseen::Allowed);
+    assert_eq!(unseen(&held, std::slice::from_ref(&auto)).await, Unseen::Allowed);
     bench.apply(&hand, &mut held, &bench.config("net", &[])).await.unwrap();
     let bigger = vars(&[("size", Value::from(2))]);
     assert_eq!(unseen(&held, &[bigger.clone(), auto.clone()]).await, Unseen::IfDeferredApproved);
