@@ -101,7 +101,11 @@ fn a_project_of_others_is_refused_and_can_be_imported() {
     let mut context = Context::new();
     with_docker(&mut context);
     context.write("shop/compose.yaml", COMPOSE);
-    context.write("main.hcl", &configuration(&project, 0));
+    let same = format!(
+        "resource \"compose_project\" \"shop\" {{\n  path = \"shop\"\n  project_name = \"{}\"\n}}\n",
+        project.0
+    );
+    context.write("main.hcl", &same);
     let folder = context.file("shop").display().to_string();
     docker(&["compose", "-p", &project.0, "--project-directory", &folder, "up", "-d"]);
     let refused = context.run("plan");
@@ -110,6 +114,7 @@ fn a_project_of_others_is_refused_and_can_be_imported() {
     ok(context.run(&format!("import compose_project.shop {}", project.0)));
     assert!(ok(context.run("plan --detailed-exitcode")).contains("No changes"));
     ok(context.run("destroy --auto-approve"));
+    assert!(project.left().contains("data"), "its volumes stay, for nobody said that they may go");
 }
 
 const COMPOSE: &str = r#"

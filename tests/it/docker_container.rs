@@ -35,6 +35,9 @@ impl Place {
         let seconds = regex::Regex::new(r"\d+\.\d s\b").unwrap();
         let answer = id.replace_all(&answer, "[ID]").into_owned();
         let answer = address.replace_all(&answer, "[IP]").into_owned();
+        // Folded or not, depending on how long an address the engine gave out.
+        let addresses = regex::Regex::new(r"addresses   \{.*?\}( \(1 members\))? →").unwrap();
+        let answer = addresses.replace_all(&answer, "addresses   [ADDRESSES] →").into_owned();
         seconds.replace_all(&answer, "[TIME]").into_owned()
     }
 
