@@ -117,6 +117,10 @@ fn no_permission(endpoint: &Endpoint) -> ProviderError {
 }
 
 fn io_error(error: &Error) -> Option<&std::io::Error> {
+    // It stands for the error that it holds, and so names that one's cause as its own.
+    if let Error::IOError { err } = error {
+        return Some(err);
+    }
     let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = next {
         if let Some(io) = error.downcast_ref::<std::io::Error>() {

@@ -24,11 +24,17 @@ pub(crate) async fn create(site: &Site, change: &Change, run: &Run) -> Applied {
     };
     let wanted = names::all(&base, &change.config);
     let results = join_all(wanted.iter().map(|name| maker.up(name))).await;
-    settle(&maker, &base, results, change)
+    settle(&maker, &base, results, wanted.len(), change)
 }
 
 /// The record of what came about: with an error the containers that are there all the same, half made.
-fn settle(maker: &Maker<'_>, base: &str, results: Vec<Result<Inspected, Failure>>, change: &Change) -> Applied {
+fn settle(
+    maker: &Maker<'_>,
+    base: &str,
+    results: Vec<Result<Inspected, Failure>>,
+    wanted: usize,
+    change: &Change,
+) -> Applied {
     let (mut there, mut first_error) = (Vec::new(), None);
     for result in results {
         match result {
@@ -39,7 +45,15 @@ fn settle(maker: &Maker<'_>, base: &str, results: Vec<Result<Inspected, Failure>
             }
         }
     }
-    let object = (!there.is_empty()).then(|| maker.record(base, &there, change));
+    let object = (!there.is_empty()).then(|| {
+        let made = maker.record(base, &there, change);
+        // Of replicas that did not all come about the record says how many there are.
+        if there.len() == wanted {
+            made
+        } else {
+            Object { captured: made.captured.clone(), ..describe::compared(&made, &there) }
+        }
+    });
     match first_error {
         None => Applied { object, ..Applied::default() },
         Some(error) => Applied { tainted: object.is_some(), ..Applied::failed(object, error) },

@@ -124,9 +124,10 @@ fn refine_update(
         if !differs(before, "replicas") && (config.get("name").is_none() || !differs(before, "name")) {
             kept.push(("names", member(before, "names")));
         }
-        // One that goes on running where it is attached keeps its addresses and ports.
+        // One that goes on running where it is attached keeps its addresses and ports; replicas are told in the order of
+        // their names.
         let runs = status == "running" && before.get("exit_code").is_none();
-        if runs && ["network", "replicas"].iter().all(|name| !differs(before, name)) {
+        if runs && ["network", "replicas", "name"].iter().all(|name| !differs(before, name)) {
             kept.extend(["ip", "addresses", "ports"].map(|name| (name, member(before, name))));
         }
         change.planned = with(&change.planned, kept);

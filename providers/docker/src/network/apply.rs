@@ -48,12 +48,24 @@ async fn create(site: &Site, change: &Change) -> Result<Object, ProviderError> {
     let request = request(config, change);
     let made = site.engine.call(|docker| async move { docker.create_network(request).await }).await;
     let made = made.map_err(|error| error.doing(&doing))?;
+    // The engine takes two networks of one name, and may have ended an earlier attempt that was given up on meanwhile.
+    if let Some(earlier) = twin(site, change, &made.id).await.map_err(|error| error.doing(&doing))? {
+        let removed = site.engine.call(|docker| async move { docker.remove_network(&made.id).await }).await;
+        removed.map_err(|error| error.doing(&doing))?;
+        return Ok(object(site, change, &earlier));
+    }
     match observe::one(site, &made.id).await.map_err(|error| error.doing(&doing))? {
         Some(network) => Ok(object(site, change, &network)),
         None => {
             Err(ProviderError::new(ErrorKind::Internal, format!("the network {name} was gone right after it was made")))
         }
     }
+}
+
+/// Another network that bears the same mark.
+async fn twin(site: &Site, change: &Change, made: &str) -> Result<Option<Network>, EngineError> {
+    let ours = observe::list(site, mark::filter_of(&change.mark)).await?;
+    Ok(ours.into_iter().find(|network| network.id.as_deref() != Some(made)))
 }
 
 async fn made_all_the_same(site: &Site, change: &Change) -> Option<Object> {
