@@ -64,7 +64,7 @@ const ENGINES: &[&Engine] = &[
 ];
 
 /// Those that `cargo xtask test` needs.
-pub const TESTED: &[&str] = &["docker", "compose", "registry", "terraform", "tofu", "ansible", "ssh"];
+pub const TESTED: &[&str] = &["docker", "compose", "registry", "terraform", "tofu", "ansible", "ssh", "moto"];
 
 /// What `cargo xtask engines` takes.
 #[derive(Args)]
