@@ -8,6 +8,7 @@ mod ansible;
 mod configuration;
 mod containers;
 mod disk;
+mod kubernetes;
 mod layers;
 mod process;
 mod shapes;
@@ -68,6 +69,8 @@ enum What {
     Ansible(ansible::Arguments),
     /// Terraform modules, beside Terraform itself
     Terraform(terraform::Arguments),
+    /// Objects of Kubernetes, beside kubectl
+    Kubernetes(kubernetes::Arguments),
 }
 
 /// Measures, and writes the table.
@@ -77,6 +80,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         Some(What::Compose(arguments)) => return containers::compose(arguments),
         Some(What::Ansible(arguments)) => return ansible::run(arguments),
         Some(What::Terraform(arguments)) => return terraform::run(arguments),
+        Some(What::Kubernetes(arguments)) => return kubernetes::run(arguments),
         None => {}
     }
     let program = program(arguments.program.as_deref())?;

@@ -75,6 +75,9 @@ fn up(place: &Place, surroundings: &mut Surroundings) -> Result<(), Failure> {
     files.prepare(place)?;
 
     let etcd = store(place)?;
+    // For tests that need an API server of their own, to end it and start it again.
+    surroundings.set("KUBE_APISERVER", built.join("kube-apiserver").to_string_lossy());
+    surroundings.set("ETCD", etcd.to_string_lossy());
     let server = |name, patience, answers: &dyn Fn() -> bool, surroundings: &mut Surroundings, command: &Command| {
         Server { engine: ENGINE.name, name, patience: Duration::from_secs(patience), answers }.start(
             place,

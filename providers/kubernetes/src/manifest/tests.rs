@@ -182,7 +182,7 @@ fn what_is_no_object_is_refused_by_what_it_lacks() {
         ("apiVersion: v1\n", "a.yaml:1:1: this object has no `kind`"),
         ("apiVersion: 1\nkind: A\n", "a.yaml:1:13: `apiVersion` is text and not empty; this is a number"),
         ("apiVersion: v1\nkind: A\n", "a.yaml:1:1: this A has no `metadata`, so it has no name"),
-        ("apiVersion: v1\nkind: A\nmetadata:\n  labels: {}\n", "a.yaml:4:3: this A has no name"),
+        ("apiVersion: v1\nkind: A\nmetadata:\n  labels: {}\n", "a.yaml:3:1: this A has no name"),
         (
             "apiVersion: v1\nkind: A\nmetadata: {name: 1}\n",
             "a.yaml:3:18: `metadata.name` is text and not empty; this is a number",
