@@ -9,12 +9,12 @@
 mod attributes;
 mod claim;
 mod command;
-mod duration;
 mod file;
 #[cfg(unix)]
 mod process;
 mod provider;
 
+use deployctl_sdk::duration;
 pub use provider::{LocalProvider, provider};
 
 #[cfg(unix)]

@@ -13,6 +13,7 @@ pub mod change;
 pub mod conformance;
 pub mod default_plan;
 pub mod diff;
+pub mod duration;
 pub mod error;
 pub mod files;
 pub mod fs;

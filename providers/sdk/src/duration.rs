@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use deployctl_sdk::{AttrPath, ProviderError, Value};
+use crate::error::ProviderError;
+use crate::value::{AttrPath, Value};
 
 /// The longest time anything may be asked to take: a year.
 const LONGEST: f64 = 365.0 * 24.0 * 3600.0;
 
 /// Reads a length of time; `None` if the text is not one.
-pub(crate) fn parse(text: &str) -> Option<Duration> {
+pub fn parse(text: &str) -> Option<Duration> {
     let text = text.trim();
     let unit_at = text.find(|c: char| c.is_ascii_alphabetic())?;
     let (number, unit) = text.split_at_checked(unit_at)?;
@@ -32,7 +33,7 @@ pub(crate) fn parse(text: &str) -> Option<Duration> {
 ///
 /// # Errors
 /// When something stands there that is not a length of time.
-pub(crate) fn at(config: &Value, path: &AttrPath) -> Result<Option<Duration>, ProviderError> {
+pub fn at(config: &Value, path: &AttrPath) -> Result<Option<Duration>, ProviderError> {
     let Some(text) = path.look_up(config).and_then(Value::as_str) else { return Ok(None) };
     match parse(text) {
         Some(duration) => Ok(Some(duration)),
