@@ -33,6 +33,8 @@ impl Providers {
         providers.add(Arc::new(deployctl_provider_ansible::AnsibleProvider::new()));
         #[cfg(feature = "compose")]
         providers.add(deployctl_provider_compose::provider());
+        #[cfg(feature = "kubernetes")]
+        providers.add(deployctl_provider_kubernetes::provider());
         #[cfg(feature = "terraform")]
         providers.add(deployctl_provider_terraform::provider());
         providers

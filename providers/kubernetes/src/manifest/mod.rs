@@ -23,7 +23,7 @@ use serde_json::Value;
 use complaint::Source;
 pub use kustomization::sources;
 pub use program::{Chart, helm, kustomize};
-pub use unique::{check_unique, repeated};
+pub use unique::check_unique;
 
 /// One object of a manifest.
 #[derive(Clone, PartialEq)]

@@ -8,7 +8,7 @@ use super::Document;
 
 /// Two documents that stand for one object: the first pair in the order of the documents. Objects without a namespace are
 /// taken for objects of `namespace`; the version of a kind does not tell objects apart.
-pub fn repeated<'d>(documents: &'d [Document], namespace: &str) -> Option<(&'d Document, &'d Document)> {
+fn repeated<'d>(documents: &'d [Document], namespace: &str) -> Option<(&'d Document, &'d Document)> {
     let mut seen: HashMap<(&str, &str, &str, &str), &Document> = HashMap::with_capacity(documents.len());
     documents.iter().find_map(|document| {
         let namespace = document.namespace().unwrap_or(namespace);

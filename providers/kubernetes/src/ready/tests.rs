@@ -1,3 +1,5 @@
+#![allow(clippy::needless_pass_by_value)] // Literals read better than references to them.
+
 use serde_json::{Value, json};
 
 use super::{Readiness, WaitFor, readiness};

@@ -56,7 +56,7 @@ pub(super) fn stateful_set(object: &Value) -> Readiness {
     let updated = count(object, "/status/updatedReplicas");
     let to_update = (wanted - kept).max(0);
     let same = object.pointer("/status/currentRevision") == object.pointer("/status/updateRevision");
-    if !same && updated < to_update || !same && kept == 0 {
+    if !same && (updated < to_update || kept == 0) {
         return progressing(format!("{updated} of {to_update} replicas are of the latest version"));
     }
     Ready

@@ -64,7 +64,7 @@ fn find<'v>(path: &Path, object: &'v Value) -> &'v Value {
 }
 
 fn is_text(value: &Value, expected: &str) -> bool {
-    value.as_str().map_or_else(|| value.to_string() == expected, |text| text == expected)
+    value.as_str().map_or_else(|| value.to_string().as_str() == expected, |text| text == expected)
 }
 
 fn is_something(value: &Value) -> bool {

@@ -1,0 +1,7 @@
+//! The provider against a real API server: `eval "$(cargo xtask engines kubernetes)"` brings one up.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
+
+mod conformance;
+mod memory;
+mod proxy;
