@@ -67,7 +67,15 @@ pub(super) async fn listed(client: &kube::Client, near: &Value, kind: &ApiResour
     let objects: Api<DynamicObject> = Api::namespaced_with(client.clone(), text(near, "/metadata/namespace"), kind);
     let listed = objects.list(&ListParams::default().labels(selector)).await;
     let items = listed.map(|list| list.items).unwrap_or_default();
-    items.iter().filter_map(|item| serde_json::to_value(item).ok()).collect()
+    let values = items.iter().filter_map(|item| serde_json::to_value(item).ok());
+    values
+        .map(|mut item| {
+            // Items of a list do not say what they are.
+            item["apiVersion"] = Value::from(kind.api_version.as_str());
+            item["kind"] = Value::from(kind.kind.as_str());
+            item
+        })
+        .collect()
 }
 
 /// A selector of the newer sort, as a query has it; `None` for one that picks everything or nothing.
