@@ -14,6 +14,7 @@ use crate::cluster::{AT_ONCE, How, Kind};
 use crate::json::{Json, text};
 use crate::plan::decide::refuse_conflicts;
 use crate::plan::refusal::Refusal;
+use crate::ready::{Readiness, readiness};
 use crate::sources;
 use crate::wanted::Wanted;
 use crate::wave;
@@ -169,6 +170,9 @@ impl Work<'_> {
                 if object.as_ref().is_some_and(|object| is(object, "Established") && is(object, "NamesAccepted")) {
                     lock(&self.latest).extend(object.map(|object| (id.clone(), object)));
                     break;
+                }
+                if let Some(Readiness::Failed(why)) = object.as_ref().map(readiness) {
+                    return Err(ProviderError::new(ErrorKind::Refused, format!("{id}: will not become ready: {why}")));
                 }
                 if Instant::now() > deadline {
                     let text = format!("{id}: the server has not established it in time");

@@ -48,6 +48,11 @@ fn refused(status: &Status, what: &str) -> ProviderError {
         404 => error(ErrorKind::Refused, format!("not found: {message}")),
         409 => error(ErrorKind::Transient, message.to_owned()),
         400 | 413 | 415 | 422 => invalid(status, what),
+        // That a field is not declared is found where fields are owned, and told as if the server had failed.
+        500 if message.contains("failed to create typed patch object") => {
+            let why = message.split_once("): ").map_or(message, |(_, why)| why);
+            error(ErrorKind::Invalid, why.to_owned())
+        }
         429 | 500..=599 => error(ErrorKind::Transient, format!("the cluster answers {}: {message}", status.code)),
         code => error(ErrorKind::Refused, format!("the cluster answers {code}: {message}")),
     }

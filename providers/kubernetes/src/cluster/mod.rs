@@ -6,7 +6,7 @@ mod kinds;
 mod pace;
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use deployctl_sdk::{ErrorKind, ProviderError, Value};
@@ -37,6 +37,8 @@ pub(crate) struct Cluster {
     pub manager: String,
     pace: pace::Pace,
     client: OnceCell<Client>,
+    /// Where it is, for messages, once that is known.
+    address: OnceLock<String>,
     kinds: Mutex<Option<Arc<Kinds>>>,
 }
 
@@ -53,7 +55,15 @@ impl Cluster {
     pub(crate) fn new(settings: &Value, root: PathBuf) -> Self {
         let manager = settings.get("field_manager").and_then(Value::as_str).unwrap_or("deployctl").to_owned();
         let pace = pace::Pace::new(settings.get("qps").and_then(Value::as_number).map(ToString::to_string));
-        Self { settings: settings.clone(), root, manager, pace, client: OnceCell::new(), kinds: Mutex::default() }
+        Self {
+            settings: settings.clone(),
+            root,
+            manager,
+            pace,
+            client: OnceCell::new(),
+            address: OnceLock::new(),
+            kinds: Mutex::default(),
+        }
     }
 
     /// Whether anything says which cluster is meant.
@@ -73,6 +83,7 @@ impl Cluster {
     pub(crate) async fn client(&self) -> Result<&Client, ProviderError> {
         let made = self.client.get_or_try_init(|| async {
             let config = connect::config(&self.settings, &self.root).await?;
+            self.address.get_or_init(|| config.cluster_url.to_string());
             Client::try_from(config).map_err(|error| explained(error, "no connection can be made"))
         });
         made.await
@@ -103,9 +114,21 @@ impl Cluster {
     /// # Errors
     /// When the cluster does not answer.
     pub(crate) async fn kinds_anew(&self) -> Result<Arc<Kinds>, ProviderError> {
-        let kinds = Arc::new(Kinds::discover(self.client().await?).await?);
+        let kinds = Kinds::discover(self.client().await?).await.map_err(|error| self.located(error))?;
+        let kinds = Arc::new(kinds);
         *self.kinds.lock().unwrap_or_else(PoisonError::into_inner) = Some(kinds.clone());
         Ok(kinds)
+    }
+
+    /// The error with where the cluster should be, if it could not be reached there.
+    fn located(&self, error: ProviderError) -> ProviderError {
+        match self.address.get() {
+            Some(address) if error.kind == ErrorKind::Unreachable => {
+                let message = error.message.replacen("the cluster", &format!("the cluster at {address}"), 1);
+                ProviderError { message, ..error }
+            }
+            _ => error,
+        }
     }
 
     /// The server's version, in its own words.

@@ -21,10 +21,17 @@ type Done<T> = Result<T, ProviderError>;
 
 /// The documents of a text, without the empty ones.
 pub(super) fn documents(source: &Source<'_>) -> Done<Vec<Node>> {
+    read(source).map_err(|error| match error.hint.is_none() && source.text.contains("{{") {
+        true => error
+            .with_hint("this looks like a template; a Helm chart is named as one, so that `helm template` renders it"),
+        false => error,
+    })
+}
+
+fn read(source: &Source<'_>) -> Done<Vec<Node>> {
     if source.text.len() > LONGEST {
         return Err(ProviderError::new(ErrorKind::Invalid, format!("{}: longer than 4 GiB", source.file)));
     }
-    // Helm's output and embedded certificates have longer keys and deeper lists than YAML's own limits allow, seldom.
     let options = granit_parser::options! { emit_comments: false };
     let parser = Parser::new_from_str_with_options(source.text, options);
     let mut reader = Reader { source, parser, anchors: HashMap::new(), aliased: 0 };
@@ -60,13 +67,7 @@ impl<'t> Reader<'_, 't> {
             Some(Err(error)) => {
                 let at = error.marker().byte_offset().unwrap_or(self.source.text.len());
                 let said = error.info().to_owned();
-                let complaint = self.source.complaint(&(at..at + 1), &format!("this is not YAML: {said}"), "here");
-                Err(match self.source.text.contains("{{") {
-                    true => complaint.with_hint(
-                        "this looks like a template; a Helm chart is named as one, so that `helm template` renders it",
-                    ),
-                    false => complaint,
-                })
+                Err(self.source.complaint(&(at..at + 1), &format!("this is not YAML: {said}"), "here"))
             }
             None => Ok((Event::StreamEnd, Span::default())),
         }
