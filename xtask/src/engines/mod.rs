@@ -64,7 +64,8 @@ const ENGINES: &[&Engine] = &[
 ];
 
 /// Those that `cargo xtask test` needs.
-pub const TESTED: &[&str] = &["docker", "compose", "registry", "terraform", "tofu", "ansible", "ssh", "moto"];
+pub const TESTED: &[&str] =
+    &["docker", "compose", "registry", "terraform", "tofu", "ansible", "ssh", "moto", "kubernetes"];
 
 /// What `cargo xtask engines` takes.
 #[derive(Args)]

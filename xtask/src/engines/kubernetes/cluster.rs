@@ -79,6 +79,8 @@ impl Files {
         command.arg(format!("--service-account-key-file={}", self.key.display()));
         command.arg(format!("--service-account-signing-key-file={}", self.key.display()));
         command.arg(format!("--token-auth-file={}", self.tokens.display()));
+        // What nodes run for themselves asks for it, and nothing really runs here.
+        command.arg("--allow-privileged=true");
         // Pods that only pretend to run have nowhere to mount a token.
         command.args(["--authorization-mode=RBAC", "--disable-admission-plugins=ServiceAccount"]);
         command
