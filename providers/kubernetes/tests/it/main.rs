@@ -2,6 +2,12 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 
+mod bad_input;
+mod changes;
 mod conformance;
+mod desk;
 mod memory;
 mod proxy;
+mod ready;
+mod rendered;
+mod rights;
