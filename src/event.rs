@@ -182,8 +182,9 @@ pub enum Skip {
 /// What became of everything that was to be done.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Ledger {
-    /// In the order in which they ended.
-    pub entries: Vec<LedgerEntry>,
+    /// In the order in which they ended. Shared, because the journal, the audit record, an event and the answer each hold it
+    /// at the end of a run.
+    pub entries: Arc<Vec<LedgerEntry>>,
     /// The state's serial afterwards.
     pub serial: u64,
 }
@@ -205,6 +206,11 @@ pub struct LedgerEntry {
 }
 
 impl Ledger {
+    /// Adds what became of one more step.
+    pub fn push(&mut self, entry: LedgerEntry) {
+        Arc::make_mut(&mut self.entries).push(entry);
+    }
+
     /// How many ended done, failed in any way, and never started.
     pub fn counts(&self) -> (usize, usize, usize) {
         self.entries.iter().fold((0, 0, 0), |(done, failed, skipped), entry| match entry.outcome {

@@ -36,7 +36,7 @@ impl<'p> Carrier<'p> {
         let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         let (address, id) = (change.address.clone(), change.id);
         self.events.send(Event::StepFinished { address: address.clone(), operation, outcome: outcome.clone(), millis });
-        self.ledger.entries.push(LedgerEntry { address, id, operation, outcome, millis });
+        self.ledger.push(LedgerEntry { address, id, operation, outcome, millis });
     }
 
     pub(super) fn record_skip(&mut self, step: usize, why: Skip) {

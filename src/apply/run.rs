@@ -69,6 +69,8 @@ pub async fn apply(
     applied.late_failure = problem;
     let refreshes = planned.plan.mode == Mode::RefreshOnly && !planned.refreshed.is_empty();
     let changed = carrier.changed || refreshes || !planned.plan.outputs.is_empty();
+    // Its copies of the records and values go before the state's document is written, which takes as much room.
+    drop(carrier);
     let mut last = vec![Entry::Outputs(outputs.clone())];
     if project.inputs() != known {
         // What was planned in the middle of the run may have read files that nothing had asked for before.

@@ -85,7 +85,7 @@ impl<'p> Walk<'p> {
         let planned = match decision {
             Some(Decision::Change(change)) => {
                 let planned = change.planned.clone();
-                self.changes.push(*change);
+                self.add_change(*change);
                 planned
             }
             Some(Decision::Stays(attributes)) => {

@@ -15,6 +15,7 @@ use super::steps::{Recorded, Records, Steps};
 use super::{
     Mode, Observation, OutputChange, Plan, PlanRequest, ReadCost, ResourceChange, digest, observe, risks, shape_of,
 };
+use crate::config::Configuration;
 use crate::diagnostic::Diagnostic;
 use crate::error::{Error, Result};
 use crate::lang;
@@ -82,6 +83,9 @@ pub(super) struct Walk<'p> {
     pub(super) settings: HashMap<usize, Value>,
     pub(super) create_first: HashSet<usize>,
     pub(super) changes: Vec<ResourceChange>,
+    /// Which changes were planned for the resources that some `replace_triggered_by` names, by type and name. Kept apart, so
+    /// that asking does not go through all changes.
+    triggering: HashMap<(Arc<str>, Arc<str>), Vec<usize>>,
     pub(super) visited: HashSet<Address>,
     pub(super) refreshed: Vec<(Address, Option<Arc<Record>>)>,
     pub(super) observed: HashMap<Address, Option<Object>>,
@@ -111,6 +115,7 @@ impl<'p> Walk<'p> {
             settings: HashMap::new(),
             create_first: HashSet::new(),
             changes: Vec::with_capacity(likely),
+            triggering: triggering(project.config()),
             visited: HashSet::new(),
             refreshed: Vec::new(),
             observed: HashMap::new(),
@@ -124,6 +129,17 @@ impl<'p> Walk<'p> {
             read: ReadCost::default(),
             engines: BTreeMap::new(),
         }
+    }
+
+    /// Takes in what was planned for an instance.
+    pub(super) fn add_change(&mut self, change: ResourceChange) {
+        if !self.triggering.is_empty() {
+            let resource = (change.address.type_name.clone(), change.address.name.clone());
+            if let Some(planned) = self.triggering.get_mut(&resource) {
+                planned.push(self.changes.len());
+            }
+        }
+        self.changes.push(change);
     }
 
     pub(super) fn state(&self) -> &'p State {
@@ -390,12 +406,12 @@ impl<'p> Walk<'p> {
         lang::references(expression).iter().any(|reference| {
             let mut steps = reference.steps.iter();
             let Some(lang::StaticStep::Attr(name, _)) = steps.next() else { return false };
-            let resource = Address::new(reference.root, *name);
             let attribute = steps.find_map(|step| match step {
                 lang::StaticStep::Attr(attribute, _) => Some(*attribute),
                 _ => None,
             });
-            self.changes.iter().filter(|change| resource.covers(&change.address)).any(|change| {
+            let planned = self.triggering.get(&(Arc::from(reference.root), Arc::from(*name))).into_iter().flatten();
+            planned.filter_map(|index| self.changes.get(*index)).any(|change| {
                 matches!(change.action, Action::Update | Action::Replace(_) | Action::Create)
                     && self.state().records.contains_key(&change.address)
                     && attribute.is_none_or(|attribute| {
@@ -405,6 +421,22 @@ impl<'p> Walk<'p> {
             })
         })
     }
+}
+
+/// The resources that `replace_triggered_by` names anywhere, with nothing planned for them yet.
+fn triggering(config: &Configuration) -> HashMap<(Arc<str>, Arc<str>), Vec<usize>> {
+    let expressions = config.resources.iter().flat_map(|block| &block.lifecycle.replace_triggered_by);
+    let references = expressions.flat_map(|expression| {
+        let named = lang::references(expression);
+        named
+            .iter()
+            .filter_map(|reference| match reference.steps.first() {
+                Some(lang::StaticStep::Attr(name, _)) => Some((Arc::from(reference.root), Arc::from(*name))),
+                _ => None,
+            })
+            .collect::<Vec<_>>()
+    });
+    references.map(|resource| (resource, Vec::new())).collect()
 }
 
 /// The files that something recorded was made from.

@@ -77,6 +77,8 @@ pub fn undone(ledger: &Ledger, complete: bool) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use deployctl_sdk::{Operation, ResourceId};
 
     use super::*;
@@ -91,10 +93,10 @@ mod tests {
         let unhealthy = Outcome::Unhealthy { error: "503".into(), detail: vec![] };
         let why = Skip::Needs { address: "docker_container.api".parse().unwrap() };
         let mut ledger = Ledger {
-            entries: vec![
+            entries: Arc::new(vec![
                 entry("local_file.a", Operation::Create, Outcome::Done),
                 entry("local_file.b", Operation::Update, Outcome::Done),
-            ],
+            ]),
             serial: 13,
         };
         let ending = |ledger: &Ledger, failure| {
@@ -104,8 +106,8 @@ mod tests {
             conclusion(&ending, Look::plain())
         };
         insta::assert_snapshot!(ending(&ledger, None), @"Done: 1 created, 1 updated (serial 13)");
-        ledger.entries.push(entry("docker_container.api", Operation::Replace, unhealthy));
-        ledger.entries.push(entry("value.web", Operation::Create, Outcome::NotStarted { why }));
+        ledger.push(entry("docker_container.api", Operation::Replace, unhealthy));
+        ledger.push(entry("value.web", Operation::Create, Outcome::NotStarted { why }));
         insta::assert_snapshot!(ending(&ledger, Some(ErrorKind::Failed)));
         ledger.serial = 12;
         insta::assert_snapshot!(ending(&ledger, Some(ErrorKind::Interrupted)));

@@ -1,5 +1,7 @@
 //! The record for people: every change of the state, with who, when, from where, and what became of each action.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -38,7 +40,7 @@ pub struct AuditEntry {
     /// What the plan counted.
     pub summary: Summary,
     /// What became of each action.
-    pub actions: Vec<LedgerEntry>,
+    pub actions: Arc<Vec<LedgerEntry>>,
 }
 
 /// The version of the entry's format.

@@ -191,7 +191,7 @@ pub(crate) struct Fold {
     pub state: State,
     /// What was started and has not ended.
     pub open: BTreeMap<Address, Interrupted>,
-    /// What became of each action that ended.
+    /// What became of each action that ended, as long as the run has not.
     pub ledger: Vec<LedgerEntry>,
     /// How and when the run ended, if it did.
     pub finished: Option<(Timestamp, RunOutcome)>,
@@ -220,7 +220,11 @@ impl Fold {
                 self.state =
                     State { lineage, serial, engines, ..std::mem::replace(&mut self.state, State::new(lineage)) };
             }
-            Entry::Finished { at, outcome } => self.finished = Some((at, outcome)),
+            Entry::Finished { at, outcome } => {
+                // The outcome has it whole.
+                self.ledger = Vec::new();
+                self.finished = Some((at, outcome));
+            }
         }
     }
 

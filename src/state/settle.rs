@@ -200,7 +200,7 @@ impl Store {
         let outcome = RunOutcome {
             result: "killed; its record was completed afterwards".to_owned(),
             ok: false,
-            ledger: Ledger { entries: journal.fold.ledger.clone(), serial: 0 },
+            ledger: Ledger { entries: Arc::new(std::mem::take(&mut journal.fold.ledger)), serial: 0 },
             summary: Summary::default(),
             changed: true,
         };

@@ -66,7 +66,7 @@ fn outcome(address: &Address, record: &Record) -> RunOutcome {
     RunOutcome {
         result: "ok".to_owned(),
         ok: true,
-        ledger: Ledger { entries: vec![entry], serial: 0 },
+        ledger: Ledger { entries: Arc::new(vec![entry]), serial: 0 },
         summary: Summary { create: 1, ..Summary::default() },
         changed: true,
     }

@@ -112,7 +112,7 @@ fn ledger() -> Ledger {
         outcome,
         millis: 7,
     };
-    Ledger { entries: outcomes().into_iter().map(entry).collect(), serial: 1 }
+    Ledger { entries: Arc::new(outcomes().into_iter().map(entry).collect()), serial: 1 }
 }
 
 #[tokio::test]

@@ -31,7 +31,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 fn tests(selection: &[&str], names: &[&str]) -> Result<(), Failure> {
-    let mut tests = cargo::command(["test", "--locked", "--no-fail-fast"])?;
+    let mut tests = cargo::command(["test", "--locked", "--no-fail-fast", "--profile", "prove"])?;
     tests.args(selection).args(names).env("DEPLOYCTL_TEST_LONG", "1").env("PROPTEST_CASES", CASES);
     cargo::run(&mut tests)
 }

@@ -92,7 +92,7 @@ fn result(entry: &AuditEntry) -> String {
 
 fn actions(entry: &AuditEntry) -> String {
     let mut out = String::new();
-    for action in &entry.actions {
+    for action in entry.actions.iter() {
         let word = match &action.outcome {
             Ending::Done => done(action.operation).to_owned(),
             Ending::Failed { error, .. } => format!("failed: {}", clean(error.lines().next().unwrap_or_default())),

@@ -72,7 +72,7 @@ pub fn failures_are_told(scene: &Scene, ended: &Ended) {
         let told_failed = told.iter().any(|outcome| !matches!(outcome, Outcome::Done));
         assert!(*worked || told_failed, "the failure of {address} is not in the ledger: {told:?}");
     }
-    for entry in &entries {
+    for entry in entries.iter() {
         // What was gone already is deleted without a call.
         if matches!(entry.outcome, Outcome::Done) && entry.operation != Operation::Delete {
             assert!(last.contains_key(&entry.address), "{} is told as done, and nothing was done", entry.address);
