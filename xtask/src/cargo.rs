@@ -27,9 +27,18 @@ pub fn run(command: &mut Command) -> Result<(), Failure> {
     if status.success() { Ok(()) } else { Err(format!("`{}` failed ({status})", shown(command))) }
 }
 
+/// Builds all tests and the programs that they run. Cargo chooses the features of a dependency by what is built with it, so
+/// whoever needs one of these after the others takes them all from here, and nothing is built twice.
+pub const EVERYTHING: [&str; 5] = ["build", "--workspace", "--bins", "--tests", "--locked"];
+
 /// Builds a program with the `dev` profile and answers where it is.
 pub fn build(package: &str, program: &str) -> Result<PathBuf, Failure> {
-    let mut command = command(["build", "--locked", "--package", package, "--bin", program])?;
+    built(&["build", "--locked", "--package", package, "--bin", program], program)
+}
+
+/// Runs that `cargo build`, and answers where it put a program.
+pub fn built(arguments: &[&str], program: &str) -> Result<PathBuf, Failure> {
+    let mut command = command(arguments)?;
     // The messages name the file that was made, whatever target folder is configured; complaints still go to the terminal.
     command.args(["--message-format", "json-render-diagnostics"]).stdin(Stdio::null()).stderr(Stdio::inherit());
     let built = command.output().map_err(|error| format!("cannot run {}: {error}", shown(&command)))?;
@@ -39,7 +48,8 @@ pub fn build(package: &str, program: &str) -> Result<PathBuf, Failure> {
     let messages = String::from_utf8_lossy(&built.stdout);
     let executable =
         messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok()).find_map(|message| {
-            let is_it = message.get("target")?.get("name")?.as_str()? == program;
+            let is_it = message.get("target")?.get("name")?.as_str()? == program
+                && message.get("profile")?.get("test")? == &serde_json::Value::Bool(false);
             message.get("executable")?.as_str().filter(|_| is_it).map(PathBuf::from)
         });
     executable.ok_or_else(|| format!("`{}` did not say where it put {program}", shown(&command)))

@@ -1,5 +1,7 @@
 //! `cargo xtask docs`: the reference, which is made from the program itself and so cannot contradict it.
 
+use std::process::Command;
+
 use clap::Args;
 
 use crate::{Failure, cargo};
@@ -14,10 +16,12 @@ pub struct Arguments {
 
 /// Leaves the work to `xtask/docs`, which links deployctl, as this program does not.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let mut command = cargo::command(["run", "--quiet", "--locked", "--package", "xtask-docs", "--"])?;
-    command.arg(cargo::root()?.join("docs"));
+    let folder = cargo::root()?.join("docs");
     if arguments.check {
-        command.arg("--check");
+        // Checked before the tests run, from the same build.
+        let program = cargo::built(&cargo::EVERYTHING, "xtask-docs")?;
+        return cargo::run(Command::new(program).arg(folder).arg("--check"));
     }
-    cargo::run(&mut command)
+    let mut command = cargo::command(["run", "--quiet", "--locked", "--package", "xtask-docs", "--"])?;
+    cargo::run(command.arg(folder))
 }

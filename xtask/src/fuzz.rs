@@ -85,7 +85,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
 /// Two at a time, because that is how many processors the smallest of machines has.
 fn plainly(targets: &[Target], seconds: u32) -> Result<(), Failure> {
     let names: Vec<&str> = targets.iter().map(|target| target.test()).collect();
-    let mut tests = cargo::command(["test", "--package", "deployctl", "--locked", "--test", "it", "--"])?;
+    let mut tests = cargo::command(["test", "--workspace", "--locked", "--test", "it", "--"])?;
     tests.args(["--exact", "--test-threads", "2"]).args(names);
     cargo::run(tests.env("DEPLOYCTL_TEST_FUZZ_SECONDS", seconds.to_string()))
 }

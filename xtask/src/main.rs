@@ -40,7 +40,7 @@ enum Chore {
     Test(test::Arguments),
     /// Try the fuzz targets
     Fuzz(fuzz::Arguments),
-    /// The long run: attack what the program promises, for an hour or more
+    /// The long run: attack what the program promises, for as long as it takes
     Prove(prove::Arguments),
     /// Write the parts of docs/ that are made from the program itself
     Docs(docs::Arguments),

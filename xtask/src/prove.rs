@@ -21,7 +21,7 @@ pub struct Arguments {
 /// Runs it all, and goes on after a failure, so that one run shows everything that there is to see.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     output::note("10,000 seeds of the simulation, a kill at every point of a run, every token of every configuration:");
-    output::note("this takes an hour or more");
+    output::note("this takes half an hour or more");
     let attacks = tests(&["--package", "deployctl", "--test", "it", "--"], &ATTACKS);
     let engine = tests(&["--package", "deployctl", "--lib", "--test", "engine"], &[]);
     let contract = tests(&["--package", "deployctl-sdk"], &[]);

@@ -40,10 +40,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 fn build() -> Result<(), Failure> {
-    // The tests of other crates run the programs too, so these are built beforehand and not as part of one crate's tests.
     output::note("building the tests and the programs that they run");
-    cargo::run(&mut cargo::command(["build", "--workspace", "--bins", "--locked"])?)?;
-    cargo::run(&mut cargo::command(["test", "--workspace", "--locked", "--no-run", "--quiet"])?)
+    cargo::run(&mut cargo::command(cargo::EVERYTHING)?)
 }
 
 fn joined(engines: ScopedJoinHandle<'_, (Surroundings, Result<(), Failure>)>) -> (Surroundings, Result<(), Failure>) {
