@@ -151,6 +151,41 @@ fn a_playbook_is_planned_applied_put_back_and_undone() {
 }
 
 #[test]
+fn objects_on_kubernetes_are_applied_scaled_put_back_rolled_back_and_deleted() {
+    use crate::kubernetes::{kubeconfig, kubectl};
+    let mut context = copy_of("kubernetes");
+    let name = context.path().file_name().unwrap().to_string_lossy().trim_start_matches('.').to_lowercase();
+    let namespace = format!("example-{name}");
+    context.set("KUBECONFIG", &kubeconfig());
+    context.set("DEPLOYCTL_VAR_namespace", &namespace);
+    let deployed = deployed(&context, &["destroy", "--auto-approve"]);
+    let replicas = || kubectl(&["-n", &namespace, "get", "deployment", "web", "-o", "jsonpath={.spec.replicas}"]);
+
+    let plan = ok(context.run("plan"));
+    assert!(plan.contains("its namespace is made by kubernetes_object.namespace"), "{plan}");
+    assert!(!plan.contains("only-an-example"), "{plan}");
+    ok(context.run("apply --auto-approve"));
+    assert_eq!(replicas(), "2");
+    assert!(ok(context.run("plan --detailed-exitcode")).contains("No changes"));
+    assert!(ok(context.run("output --json objects")).contains("Deployment web"));
+
+    let change = ["--var", "tag=1.1", "--var", "replicas=3"];
+    let plan = ok(context.run_args(&[&["plan"][..], &change].concat()));
+    assert!(plan.contains("shop.example/web:1.1") && plan.contains("spec.replicas"), "{plan}");
+    ok(context.run_args(&[&["apply", "--auto-approve"][..], &change].concat()));
+    kubectl(&["-n", &namespace, "scale", "deployment", "web", "--replicas=5"]);
+    let plan = ok(context.run_args(&[&["plan"][..], &change].concat()));
+    assert!(plan.contains("kubectl changed spec.replicas"), "{plan}");
+    ok(context.run_args(&[&["apply", "--auto-approve"][..], &change].concat()));
+    assert_eq!(replicas(), "3");
+    ok(context.run("rollback --auto-approve"));
+    assert_eq!(replicas(), "2");
+    assert!(ok(context.run("status")).contains("kubernetes_manifests.web"));
+    ok(deployed.destroy());
+    assert_eq!(kubectl(&["get", "namespace", &namespace, "--ignore-not-found"]), "");
+}
+
+#[test]
 fn environments_stand_beside_each_other() {
     let context = copy_of("environments");
     let answer = context.run("plan");

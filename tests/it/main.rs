@@ -19,6 +19,7 @@ mod formats;
 mod fuzz;
 mod generated;
 mod interrupt;
+mod kubernetes;
 mod proof;
 mod schemas;
 mod simulation;
