@@ -97,6 +97,11 @@ async fn settled(site: &Site, change: &Change, run: &Run, options: &Options) -> 
             site.cluster.kinds_anew().await?;
             settled().await
         }
+        // So may those of which nothing was to be seen when it was planned; what is there of them must be looked at.
+        Ok(wanted) if wanted.iter().any(|one| one.kind_made_by.is_some()) => {
+            site.cluster.kinds_anew().await?;
+            settled().await
+        }
         settled => settled,
     }
 }

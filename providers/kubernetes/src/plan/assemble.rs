@@ -34,8 +34,13 @@ pub(crate) fn assemble(
     if request.schema.name != OBJECT {
         plan.planned = with(&plan.planned, "objects", objects);
     }
-    // The parts are shown one by one.
-    plan.diffs.retain(|diff| diff.path.attribute() != Some("objects"));
+    // The parts are shown one by one, as they are on the cluster; how they are written says no more.
+    let told = decided.iter().any(|one| one.verdict.action != Action::NoOp) && plan.action == Action::Update;
+    plan.diffs.retain(|diff| match diff.path.attribute() {
+        Some("objects") => false,
+        Some("documents" | "manifest" | "status") => !told,
+        _ => true,
+    });
     plan.drift = drift(&decided);
     let replaced: Vec<String> = decided
         .iter()
