@@ -121,13 +121,46 @@ impl Case<'_> {
         }
         match answer {
             Ok(after) => Ok(self.compared(wanted, live, &after, entry, &taken)),
-            Err(Refusal::Immutable(fields)) => Ok(self.replacement(wanted, live, &fields)),
+            Err(Refusal::Immutable(fields)) => {
+                self.refuse_unfit(wanted).await?;
+                Ok(self.replacement(wanted, live, &fields))
+            }
             Err(Refusal::NoNamespace) => Err(self.masked(no_namespace(wanted))),
             Err(Refusal::Other(error)) => Err(self.masked(error)),
             Err(Refusal::Conflicts(_)) => {
                 let text = format!("{}: its fields are not given up by their managers", wanted.id);
                 Err(ProviderError::new(ErrorKind::Refused, text))
             }
+        }
+    }
+
+    /// Refuses a replacement that the server would not take once the old object is gone. It is tried under another name,
+    /// for this one is taken; what only the name or the old object may be the reason for is no objection.
+    ///
+    /// # Errors
+    /// What is wrong with the new object.
+    async fn refuse_unfit(&self, wanted: &Wanted) -> Result<(), ProviderError> {
+        // The names of these say what is in them.
+        if matches!(wanted.id.kind.as_str(), "CustomResourceDefinition" | "APIService") {
+            return Ok(());
+        }
+        let mut trial = self.marked(wanted);
+        let start: String = wanted.id.name.chars().take(40).collect();
+        trial["metadata"]["name"] = Json::from(format!("{}-anew", start.trim_end_matches(['-', '.'])));
+        if wanted.id.kind == "Service" {
+            without_addresses(&mut trial);
+        }
+        let how = How { dry_run: true, force: false };
+        let Err(error) = self.cluster.apply(&wanted.kind, &wanted.id.namespace, &trial, how).await else {
+            return Ok(());
+        };
+        match Refusal::of(error, &format!("{} ({})", wanted.id, wanted.place)) {
+            Refusal::Other(error)
+                if error.kind == ErrorKind::Invalid && !error.message.contains("admission webhook") =>
+            {
+                Err(self.masked(error))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -178,6 +211,18 @@ impl Case<'_> {
         let reason = format!("cannot be changed in place: {}", fields.join(", "));
         let risks = vec![risks::of_replacement(&wanted.id)];
         Verdict { action: Action::Replace(ReplaceOrder::DeleteFirst), reason, diffs, drift: Vec::new(), risks }
+    }
+}
+
+/// Takes out of a Service what no two of them can have.
+fn without_addresses(service: &mut Json) {
+    let Some(spec) = service.get_mut("spec").and_then(Json::as_object_mut) else { return };
+    spec.retain(|field, value| !matches!(field.as_str(), "clusterIP" | "clusterIPs") || *value == "None");
+    spec.remove("healthCheckNodePort");
+    for port in spec.get_mut("ports").and_then(Json::as_array_mut).into_iter().flatten() {
+        if let Some(port) = port.as_object_mut() {
+            port.remove("nodePort");
+        }
     }
 }
 

@@ -206,3 +206,25 @@ async fn a_secret_shows_itself_by_digest_alone() {
     // `aHVudGVyL` is how each of them begins in base64.
     assert!(!said.contains("hunter") && !said.contains("aHVudGVyL"), "a secret was shown");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replacement_that_the_server_would_not_take_is_refused_before_anything_is_deleted() {
+    let mut desk = Desk::new("unfit").await;
+    let name = desk.namespace.clone();
+    let class = |policy: &str| {
+        format!(
+            "apiVersion: scheduling.k8s.io/v1\nkind: PriorityClass\nmetadata: {{name: {name}}}\nvalue: 5\npreemptionPolicy: {policy}\n"
+        )
+    };
+    let config = desk.manifests(&class("Never"));
+    desk.apply(&config).await;
+    let before = desk.get("priorityclass", &name)["metadata"]["uid"].clone();
+    let wrong = desk.manifests(&class("Sometimes"));
+    let error = desk.plan(&wrong).await.unwrap_err();
+    says(&error, ErrorKind::Invalid, &["PriorityClass", &name, "preemptionPolicy", "Sometimes"]);
+    assert_eq!(desk.get("priorityclass", &name)["metadata"]["uid"], before);
+    let other = desk.manifests(&class("PreemptLowerPriority"));
+    desk.apply(&other).await;
+    assert_ne!(desk.get("priorityclass", &name)["metadata"]["uid"], before);
+    assert!(desk.delete().await.error.is_none());
+}
