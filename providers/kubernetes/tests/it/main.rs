@@ -10,4 +10,5 @@ mod memory;
 mod proxy;
 mod ready;
 mod rendered;
+mod restart;
 mod rights;
