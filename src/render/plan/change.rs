@@ -71,7 +71,7 @@ fn header(out: &mut String, change: &ResourceChange, look: Look) {
     out.push('\n');
 }
 
-/// `1 of 3 services`, `2 to create, 1 to delete`.
+/// `1 of 3 services`, `2 to create, 1 to delete, 3 deferred`.
 fn children_in_words(children: &[Child]) -> String {
     let changed = children.iter().filter(|child| child.action != Action::NoOp).count();
     if children.is_empty() || changed == 0 {
@@ -90,8 +90,11 @@ fn children_in_words(children: &[Child]) -> String {
             None => counts.push((child.action, 1)),
         }
     }
-    let parts: Vec<String> = counts.iter().map(|(action, count)| format!("{count} to {}", action.word())).collect();
-    parts.join(", ")
+    let parts = counts.iter().map(|(action, count)| match action {
+        Action::Deferred => format!("{count} deferred"),
+        action => format!("{count} to {}", action.word()),
+    });
+    parts.collect::<Vec<String>>().join(", ")
 }
 
 fn children(out: &mut String, children: &[Child], look: Look) {
