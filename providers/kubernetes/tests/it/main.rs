@@ -6,6 +6,7 @@ mod bad_input;
 mod changes;
 mod conformance;
 mod desk;
+mod edits;
 mod login;
 mod memory;
 mod proxy;
