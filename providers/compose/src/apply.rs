@@ -138,7 +138,6 @@ impl Work<'_> {
         self.compose_up(&document, &[]).await?;
         self.force(&document, &self.outlook.prediction).await?;
         for _ in 1..ROUNDS {
-            self.site.forget_seen();
             let built = self.built_record(record).await?;
             let again = self.site.outlook(prepared, &*self.run.files, &built, recorded_files, &self.run.cancel).await?;
             if !recreates(&again.prediction) {
@@ -294,6 +293,7 @@ impl Work<'_> {
             tokio::time::sleep(MOMENT).await;
             done = self.compose(document, &arguments, what).await;
         }
+        self.site.forget_seen();
         match done {
             Err(error) if error.kind == ErrorKind::Refused => {
                 Err(failure::explained(self.site, self.project, error, &self.outlook.assembled.taint).await)
@@ -318,7 +318,9 @@ impl Work<'_> {
             return Ok(());
         }
         let arguments = [&["restart", "--no-deps"][..], &dependents].concat();
-        self.compose(document, &arguments, "Docker Compose could not restart a service").await
+        let restarted = self.compose(document, &arguments, "Docker Compose could not restart a service").await;
+        self.site.forget_seen();
+        restarted
     }
 
     /// The record with the images that were built.
@@ -348,7 +350,8 @@ impl Work<'_> {
     /// The truth afterwards.
     async fn conclude(&self, prior: Option<Object>, before: &Record, error: Option<ProviderError>) -> Applied {
         let seen = match error {
-            None => self.site.look().await,
+            // Where Compose had nothing left to do, that was found by looking.
+            None => self.site.seen().await,
             // The engine goes on with a request whose asker has been interrupted.
             Some(_) => self.when_settled().await,
         };

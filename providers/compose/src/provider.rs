@@ -72,9 +72,10 @@ impl Provider for ComposeProvider {
         };
         let place = Place { root: absolute(&place.root)?, data: absolute(&place.data)?, ..place.clone() };
         let docker = DockerSettings::of(settings, &place.root);
-        let endpoint = Endpoint::find(&docker, &Environment::of_this_process())?;
+        let environment = Environment::of_this_process();
+        let endpoint = Endpoint::find(&docker, &environment)?;
         let binary = settings.get("binary").and_then(Value::as_str).map(str::to_owned);
-        let compose = Compose::new(binary, &place.root, endpoint.clone());
+        let compose = Compose::new(binary, &place.root, environment, endpoint.clone());
         Ok(Arc::new(Project { site: Site::new(place, Engine::new(endpoint), compose) }))
     }
 }

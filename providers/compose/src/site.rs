@@ -22,10 +22,19 @@ pub(crate) struct Site {
     pub compose: Compose,
     pub store: Store,
     /// What was seen last, until something is changed: a plan need not ask again what was just read.
-    seen: Mutex<Option<Arc<World>>>,
+    seen: Mutex<Seen>,
     /// The projects resolved in this run, by what they were resolved from: an apply need not ask Compose again what the plan
     /// asked it.
     resolutions: Mutex<BTreeMap<Digest, Arc<Resolution>>>,
+}
+
+/// What was seen last.
+#[derive(Default)]
+struct Seen {
+    world: Option<Arc<World>>,
+    /// How often something was changed. Projects are worked on side by side, so a look may have begun before a change and
+    /// end after it.
+    changes: u64,
 }
 
 /// All that is known of a project before something is done.
@@ -53,8 +62,12 @@ impl Site {
     /// # Errors
     /// When the engine does not answer.
     pub(crate) async fn look(&self) -> Result<Arc<World>, ProviderError> {
+        let before = lock(&self.seen).changes;
         let world = Arc::new(engine::list(&self.engine).await?);
-        *lock(&self.seen) = Some(world.clone());
+        let mut seen = lock(&self.seen);
+        if seen.changes == before {
+            seen.world = Some(world.clone());
+        }
         Ok(world)
     }
 
@@ -63,7 +76,7 @@ impl Site {
     /// # Errors
     /// When the engine does not answer.
     pub(crate) async fn seen(&self) -> Result<Arc<World>, ProviderError> {
-        let seen = lock(&self.seen).clone();
+        let seen = lock(&self.seen).world.clone();
         match seen {
             Some(world) => Ok(world),
             None => self.look().await,
@@ -72,7 +85,9 @@ impl Site {
 
     /// What was seen is not so any more.
     pub(crate) fn forget_seen(&self) {
-        *lock(&self.seen) = None;
+        let mut seen = lock(&self.seen);
+        seen.world = None;
+        seen.changes += 1;
     }
 
     /// Works out what Compose would do for a prepared configuration, all known.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use deployctl_sdk::{ErrorKind, ProviderError, fs};
 use serde::Deserialize;
@@ -19,6 +19,8 @@ pub struct ConfigFile {
     pub creds_store: Option<String>,
     /// Credential helpers by registry.
     pub cred_helpers: BTreeMap<String, String>,
+    /// Folders with plugins of Docker's command line, before those where it looks by itself.
+    pub cli_plugins_extra_dirs: Vec<PathBuf>,
 }
 
 /// Credentials as `config.json` has them. All of it is secret.

@@ -4,6 +4,7 @@
 //! and which variables there are, and what its complaints mean.
 
 mod complaint;
+mod plugin;
 mod program;
 mod progress;
 mod resolve;

@@ -3,11 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use deployctl_docker_client::{Address, Endpoint};
+use deployctl_docker_client::{Address, Endpoint, Environment};
 use deployctl_sdk::program::{self, Ask, CannotStart, Ended, Invocation, Keep, Stream};
 use deployctl_sdk::{ErrorKind, ProviderError};
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
+
+use super::plugin;
 
 /// The oldest version that says and does what is relied on here: it tells volumes of another configuration apart, and can be
 /// told not to ask.
@@ -51,20 +53,28 @@ const PASSED_ON: [&str; 22] = [
 pub(crate) struct Compose {
     binary: Option<String>,
     root: PathBuf,
+    environment: Environment,
     endpoint: Endpoint,
     found: OnceCell<Found>,
+}
+
+/// A program by which Compose is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Way {
+    program: PathBuf,
+    /// Whether it is Docker's command line, of which Compose is a part.
+    plugin: bool,
 }
 
 /// A program that is Compose.
 #[derive(Debug, Clone)]
 struct Found {
-    program: PathBuf,
-    /// Whether it is Docker's command line, of which Compose is a part.
-    plugin: bool,
+    way: Way,
     version: String,
 }
 
 /// One thing that Compose is asked to do.
+#[derive(Clone)]
 pub(crate) struct Asked {
     /// Its arguments, without `docker compose` itself. Nothing sensitive.
     pub arguments: Vec<String>,
@@ -74,8 +84,8 @@ pub(crate) struct Asked {
 
 impl Compose {
     /// Compose for one engine. `binary` is the provider's setting; a path in it starts at `root`.
-    pub(crate) fn new(binary: Option<String>, root: &Path, endpoint: Endpoint) -> Self {
-        Self { binary, root: root.to_owned(), endpoint, found: OnceCell::new() }
+    pub(crate) fn new(binary: Option<String>, root: &Path, environment: Environment, endpoint: Endpoint) -> Self {
+        Self { binary, root: root.to_owned(), environment, endpoint, found: OnceCell::new() }
     }
 
     /// Its version.
@@ -97,27 +107,67 @@ impl Compose {
         line: impl FnMut(Stream, &str) + Send,
     ) -> Result<Ended, ProviderError> {
         let found = self.found().await?;
-        let base = self.invocation(&found.program, found.plugin);
-        let invocation = base.args(asked.arguments).envs(asked.variables).patience(Ask::Interrupt, Some(GRACE));
+        self.run_by(&found.way, asked, cancel, line).await
+    }
+
+    /// Asks it something that changes nothing, and its version beside it if that is not known yet: what the wrong program
+    /// or one that is too old answers is thrown away.
+    ///
+    /// # Errors
+    /// As [`Compose::run`].
+    pub(crate) async fn question(
+        &self,
+        asked: Asked,
+        cancel: &CancellationToken,
+        mut line: impl FnMut(Stream, &str) + Send,
+    ) -> Result<Ended, ProviderError> {
+        let ways = self.ways();
+        let Some(likely) = ways.first().filter(|_| !self.found.initialized()) else {
+            return self.run(asked, cancel, line).await;
+        };
+        let (found, ended) =
+            tokio::join!(self.found(), self.run_by(likely, asked.clone(), cancel, |stream, text| line(stream, text)));
+        if found?.way == *likely { ended } else { self.run(asked, cancel, line).await }
+    }
+
+    async fn run_by(
+        &self,
+        way: &Way,
+        asked: Asked,
+        cancel: &CancellationToken,
+        line: impl FnMut(Stream, &str) + Send,
+    ) -> Result<Ended, ProviderError> {
+        let invocation = self.invocation(way).args(asked.arguments).envs(asked.variables);
         // An interrupted Compose ends what it has begun at the engine; it must not be killed in the middle of that.
-        invocation.keep_stderr(Keep::End(256 * 1024)).stream(cancel, line).await.map_err(|error| cannot_start(&error))
+        let invocation = invocation.patience(Ask::Interrupt, Some(GRACE)).keep_stderr(Keep::End(256 * 1024));
+        invocation.stream(cancel, line).await.map_err(|error| cannot_start(&error))
     }
 
     async fn found(&self) -> Result<&Found, ProviderError> {
         self.found.get_or_try_init(|| self.find()).await
     }
 
-    async fn find(&self) -> Result<Found, ProviderError> {
-        let candidates = match self.binary.as_deref() {
-            Some(name) => vec![name],
-            None => vec!["docker", "docker-compose"],
-        };
-        let mut refusal = None;
-        for name in candidates {
-            let Some(program) = program::find(name, &self.root) else { continue };
+    /// The programs that may be Compose, the likeliest first.
+    fn ways(&self) -> Vec<Way> {
+        let named = |name: &str| {
+            let program = program::find(name, &self.root)?;
             let plugin = is_docker(&program);
-            match self.version_of(&program, plugin).await {
-                Ok(version) => return accept(Found { program, plugin, version }),
+            Some(Way { program, plugin })
+        };
+        match self.binary.as_deref() {
+            Some(name) => named(name).into_iter().collect(),
+            None => {
+                let plugin = plugin::find(&self.environment).map(|program| Way { program, plugin: false });
+                plugin.into_iter().chain(["docker", "docker-compose"].into_iter().filter_map(named)).collect()
+            }
+        }
+    }
+
+    async fn find(&self) -> Result<Found, ProviderError> {
+        let mut refusal = None;
+        for way in self.ways() {
+            match self.version_of(&way).await {
+                Ok(version) => return accept(Found { way, version }),
                 Err(error) => refusal = refusal.or(Some(error)),
             }
         }
@@ -130,23 +180,24 @@ impl Compose {
         }))
     }
 
-    async fn version_of(&self, program: &Path, plugin: bool) -> Result<String, ProviderError> {
-        let asked = self.invocation(program, plugin).args(["version", "--short"]).limit(Some(Duration::from_secs(30)));
+    async fn version_of(&self, way: &Way) -> Result<String, ProviderError> {
+        let asked = self.invocation(way).args(["version", "--short"]).limit(Some(Duration::from_secs(30)));
         let ended = asked.run(&CancellationToken::new()).await.map_err(|error| cannot_start(&error))?;
         let text = ended.stdout_text();
         let version = text.trim().trim_start_matches('v');
         if ended.success() && version.chars().next().is_some_and(|first| first.is_ascii_digit()) {
             return Ok(version.to_owned());
         }
-        let message = match plugin {
-            true => format!("{} has no Compose plugin", program.display()),
-            false => format!("{} is not Docker Compose of version 2", program.display()),
+        let program = way.program.display();
+        let message = match way.plugin {
+            true => format!("{program} has no Compose plugin"),
+            false => format!("{program} is not Docker Compose of version 2"),
         };
         Err(ProviderError::new(ErrorKind::Refused, message).with_hint(INSTALL))
     }
 
-    fn invocation(&self, program: &Path, plugin: bool) -> Invocation {
-        let mut invocation = Invocation::new(program);
+    fn invocation(&self, way: &Way) -> Invocation {
+        let mut invocation = Invocation::new(&way.program);
         for (name, _) in std::env::vars_os() {
             let text = name.to_string_lossy();
             let upper = text.to_uppercase();
@@ -161,7 +212,7 @@ impl Compose {
         if let Some(tls) = &self.endpoint.tls {
             invocation = invocation.env("DOCKER_TLS_VERIFY", "1").env("DOCKER_CERT_PATH", &tls.folder);
         }
-        if plugin { invocation.arg("compose") } else { invocation }
+        if way.plugin { invocation.arg("compose") } else { invocation }
     }
 }
 
@@ -186,7 +237,7 @@ fn accept(found: Found) -> Result<Found, ProviderError> {
     let message = format!(
         "Docker Compose {} ({}) is too old: version {}.{} or later is needed",
         found.version,
-        found.program.display(),
+        found.way.program.display(),
         OLDEST.0,
         OLDEST.1
     );

@@ -67,7 +67,7 @@ pub(crate) async fn resolve(
     let mut warnings = Vec::new();
     let asked = Asked { arguments, variables: settings.env_texts() };
     let ended = compose
-        .run(asked, cancel, |stream, line| {
+        .question(asked, cancel, |stream, line| {
             if stream == Stream::Stderr {
                 warnings.extend(complaint::warning(line).map(|text| context.clean(&text)));
             }
