@@ -4,6 +4,7 @@ use deployctl_sdk::{Applied, Change, ErrorKind, ProviderError, Run, Value};
 
 use crate::apply::{MOMENT, stands_in_the_way, taint_of};
 use crate::compose::{Asked, ComplaintContext, failed, progress_of};
+use crate::failure;
 use crate::observe::{self, is_ours};
 use crate::settings::Settings;
 use crate::site::Site;
@@ -35,6 +36,9 @@ pub(crate) async fn destroy(site: &Site, change: &Change, run: &Run) -> Applied 
             tokio::time::sleep(MOMENT).await;
             done = down(site, run, &name, settings.remove_volumes(), &masked).await;
         }
+        if done.is_ok() {
+            done = nothing_left(site, &name).await;
+        }
         if let Err(error) = done {
             let after = match site.look().await {
                 Ok(after) => observe::object(prior.clone(), &after, &name),
@@ -42,7 +46,7 @@ pub(crate) async fn destroy(site: &Site, change: &Change, run: &Run) -> Applied 
             };
             let error = match run.cancel.is_cancelled() {
                 true => ProviderError::new(ErrorKind::Cancelled, "cancelled"),
-                false => error,
+                false => failure::held_networks(site, &name, error).await,
             };
             return Applied::failed(Some(after), error);
         }
@@ -52,6 +56,15 @@ pub(crate) async fn destroy(site: &Site, change: &Change, run: &Run) -> Applied 
     }
     site.store.forget(&change.mark);
     Applied::gone()
+}
+
+/// Compose leaves a network that somebody else's container is on, and says that it is done.
+async fn nothing_left(site: &Site, project: &str) -> Result<(), ProviderError> {
+    let after = site.look().await?;
+    let left = after.networks.iter().find(|network| network.project.as_deref() == Some(project));
+    let Some(network) = left else { return Ok(()) };
+    let message = format!("Docker Compose leaves the network {}: it {}", network.name, failure::ACTIVE);
+    Err(ProviderError::new(ErrorKind::Refused, message))
 }
 
 async fn down(site: &Site, run: &Run, name: &str, volumes: bool, masked: &[&Value]) -> Result<(), ProviderError> {

@@ -1,18 +1,30 @@
 //! Why a project did not come up: which service it was, and what it said last.
 
-use deployctl_sdk::ProviderError;
+use bollard::query_parameters::InspectNetworkOptions;
 use deployctl_sdk::mask::Mask;
+use deployctl_sdk::{ErrorKind, ProviderError};
 
 use crate::engine::{self, Check, Container, State};
 use crate::model::Taint;
 use crate::site::Site;
+
+/// What the engine says of a network that containers are on.
+pub(crate) const ACTIVE: &str = "has active endpoints";
 
 /// How many lines of a log are shown.
 const LINES: usize = 10;
 
 /// The error, with the service that is at fault and the last lines of its log, or who holds the port that is in use.
 pub(crate) async fn explained(site: &Site, project: &str, error: ProviderError, taint: &Taint) -> ProviderError {
-    let Ok(world) = site.look().await else { return error };
+    let world = match site.look().await {
+        Ok(world) => world,
+        // What Compose says then is that it lost its connection.
+        Err(gone) if gone.kind == ErrorKind::Unreachable => {
+            let said = std::iter::once(error.message).chain(error.detail);
+            return gone.with_detail(said.collect::<Vec<_>>());
+        }
+        Err(_) => return error,
+    };
     if let Some(port) = port_in_use(&error.message).or_else(|| error.detail.iter().find_map(|line| port_in_use(line))) {
         return held(site, &port, error).await;
     }
@@ -46,6 +58,37 @@ pub(crate) async fn explained(site: &Site, project: &str, error: ProviderError, 
     }
     let hint = error.hint.clone().unwrap_or_else(|| "`deployctl logs` shows more of it".to_owned());
     ProviderError { message, detail, ..error }.with_hint(hint)
+}
+
+/// The error of a removal, with the containers of others that keep a network of the project where it is.
+pub(crate) async fn held_networks(site: &Site, project: &str, error: ProviderError) -> ProviderError {
+    let keeps = |text: &str| text.contains(ACTIVE);
+    if !keeps(&error.message) && !error.detail.iter().any(|line| keeps(line)) {
+        return error;
+    }
+    let Ok(world) = site.look().await else { return error };
+    for network in world.networks.iter().filter(|network| network.project.as_deref() == Some(project)) {
+        let id = network.id.as_str();
+        let answer =
+            site.engine.call(|docker| async move { docker.inspect_network(id, None::<InspectNetworkOptions>).await });
+        let Ok(seen) = answer.await else { continue };
+        let mut others: Vec<String> =
+            seen.containers.unwrap_or_default().into_iter().map(|(id, end)| end.name.unwrap_or(id)).collect();
+        others.sort();
+        if let Some(first) = others.first() {
+            let hint = format!(
+                "on {name} are containers that are not of the project: {}; take each off it (`docker network disconnect \
+                {name} {first}`), then run it again",
+                others.join(", "),
+                name = network.name,
+            );
+            return error.with_hint(hint);
+        }
+    }
+    error.with_hint(
+        "the engine lists no container on it, and counts one all the same: it has lost count while containers came and \
+        went, and counts anew when it is restarted",
+    )
 }
 
 /// The port in an engine's complaint that somebody else has it.

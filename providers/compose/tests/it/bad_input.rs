@@ -218,6 +218,20 @@ async fn a_port_in_use_is_said_with_who_has_it() {
 }
 
 #[tokio::test]
+async fn a_network_that_a_container_of_others_is_on_is_told_of_with_its_name() {
+    let bench = Bench::new("guest").await;
+    bench.write("compose.yaml", &format!("services:\n  web:\n    {SERVICE}"));
+    let (object, _) = bench.apply(None, &[]).await;
+    let (guest, network) = (format!("{}-guest", bench.name), format!("{}_default", bench.name));
+    docker(&["run", "-d", "--name", &guest, "--network", &network, "deployctl-test/busybox:1", "sleep", "1000"]);
+    let applied = bench.delete(&object).await;
+    docker(&["rm", "-f", &guest]);
+    let error = applied.error.unwrap();
+    assert!(error.hint.as_ref().unwrap().contains(&format!("not of the project: {guest}")), "{error} {:?}", error.hint);
+    bench.destroy(&applied.object.unwrap()).await;
+}
+
+#[tokio::test]
 async fn an_image_that_does_not_exist_is_named() {
     let bench = Bench::new("no-image").await;
     bench.write("compose.yaml", "services:\n  web:\n    image: 127.0.0.1:9/deployctl-test/none:1\n");
