@@ -20,14 +20,9 @@ pub(crate) fn changeable() -> impl Iterator<Item = &'static str> {
 /// What a container says of the attributes that may change while it lives; null where it says nothing. `shared` is the
 /// name that all replicas are found by.
 pub(crate) fn changing(inspected: &Inspected, shared: Option<&str>) -> Map {
-    let (config, host) = halves(inspected);
-    let facts = Facts { inspect: inspected, config: &config, host: &host, image: &ImageConfig::default() };
-    let mut described = Described::default();
-    limits::describe(&facts, &mut described);
-    restart::describe(&facts, &mut described);
-    network::describe(&facts, shared, &mut described);
+    let told = told_of_changing(inspected, shared);
     let mut map = Map::new();
-    for (name, value) in described.defaults.into_iter().chain(described.members) {
+    for (name, value) in told.defaults.into_iter().chain(told.members) {
         map.insert(name.into(), value);
     }
     for name in changeable() {
@@ -35,6 +30,31 @@ pub(crate) fn changing(inspected: &Inspected, shared: Option<&str>) -> Map {
     }
     map.retain(|name, _| changeable().any(|other| other == &**name));
     map
+}
+
+fn told_of_changing(inspected: &Inspected, shared: Option<&str>) -> Described {
+    let (config, host) = halves(inspected);
+    let facts = Facts { inspect: inspected, config: &config, host: &host, image: &ImageConfig::default() };
+    let mut told = Described::default();
+    limits::describe(&facts, &mut told);
+    restart::describe(&facts, &mut told);
+    network::describe(&facts, shared, &mut told);
+    told
+}
+
+/// The limits that a container has beside what its record asked for and what it was made with: somebody gave them to it.
+/// What follows from another limit, as the swap from the memory, is none for itself.
+fn limits_by_hand(recorded: &Object, all: &[Inspected]) -> Vec<(&'static str, Value)> {
+    let told: Vec<Described> = all.iter().map(|one| told_of_changing(one, None)).collect();
+    let not_asked_for = |name: &&&'static str| recorded.attributes.get(name).is_none_or(is_empty);
+    let Some(made_with) = recorded.private.get("seen") else { return Vec::new() };
+    let given = |name: &&'static str| {
+        let before = made_with.get(name).cloned().unwrap_or_default();
+        let values = told.iter().flat_map(|told| &told.members).filter(|(other, _)| other == name);
+        let value = values.map(|(_, value)| value).find(|value| !same(&before, value))?;
+        Some((*name, value.clone()))
+    };
+    limits::UPDATED.iter().filter(not_asked_for).filter_map(given).collect()
 }
 
 fn halves(inspected: &Inspected) -> (ContainerConfig, HostConfig) {
@@ -102,7 +122,6 @@ pub(crate) fn compared(recorded: &Object, all: &[Inspected]) -> Object {
     let shared = shared_name(before, &base);
     let each: Vec<Map> = all.iter().map(|one| changing(one, shared.as_deref())).collect();
     for name in changeable() {
-        // What was never asked for is left to the engine.
         let Some(wanted) = before.get(name).filter(|wanted| !is_empty(wanted)) else { continue };
         let values = each.iter().map(|one| one.get(name).cloned().unwrap_or_default());
         let mut values =
@@ -118,6 +137,7 @@ pub(crate) fn compared(recorded: &Object, all: &[Inspected]) -> Object {
             members.push((name, value));
         }
     }
+    members.extend(limits_by_hand(recorded, all));
     let private = with(
         &recorded.private,
         vec![("containers", record::private(&listed(all), Map::new()).get("containers").cloned().unwrap_or_default())],

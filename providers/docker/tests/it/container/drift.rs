@@ -156,12 +156,43 @@ async fn a_replica_that_was_removed_is_made_again_and_the_others_stay() {
 
 #[tokio::test]
 async fn what_the_configuration_leaves_to_the_engine_is_no_drift() {
+    let networks = Bench::new().await;
+    let other = networks.name("other");
+    docker(&["network", "create", &other]);
     let bench = Bench::new().await;
     let config = bench.config("drift", &[]);
     let held = bench.make(&config).await;
-    docker(&["update", "--memory", "96m", "--memory-swap", "192m", "--cpu-shares", "256", &bench.name("drift")]);
+    docker(&["network", "connect", &other, &bench.name("drift")]);
     docker(&["restart", "--time", "0", &bench.name("drift")]);
     bench.settled(&held, &config).await;
+    bench.delete(held).await;
+}
+
+/// The engine can give a limit to what runs, and take most of them away only with the container.
+#[tokio::test]
+async fn a_limit_that_nobody_configured_is_drift_and_goes_with_the_container() {
+    let bench = Bench::new().await;
+    let config = bench.config("drift", &[]);
+    let mut held = bench.make(&config).await;
+    docker(&["update", "--memory", "96m", "--memory-swap", "192m", "--cpu-shares", "256", &bench.name("drift")]);
+    let planned = bench.plan(&held, &config).await;
+    let at: std::collections::BTreeSet<&str> = planned.drift.iter().filter_map(|diff| diff.path.attribute()).collect();
+    assert_eq!(at.into_iter().collect::<Vec<_>>(), ["cpu_shares", "memory"], "the swap follows from the memory");
+    assert!(matches!(planned.action, Action::Replace(_)), "{:?}", planned.action);
+    let Reason::CannotUpdate { attributes } = planned.reason else { panic!("{:?}", planned.reason) };
+    let forced: std::collections::BTreeSet<&str> = attributes.iter().filter_map(|path| path.attribute()).collect();
+    assert_eq!(forced.into_iter().collect::<Vec<_>>(), ["cpu_shares", "memory"]);
+    bench.apply(&mut held, &config).await;
+    assert_eq!(inspect(&bench.name("drift"), "{{.HostConfig.Memory}} {{.HostConfig.CpuShares}}"), "0 0");
+    bench.delete(held).await;
+}
+
+#[tokio::test]
+async fn a_limit_of_processes_that_nobody_configured_is_taken_away() {
+    let (bench, held) = put_back(&[], "pids_limit", |_, id| {
+        docker(&["update", "--pids-limit", "60", id]);
+    })
+    .await;
     bench.delete(held).await;
 }
 
