@@ -85,7 +85,7 @@ pub(crate) struct Maker<'m> {
     site: &'m Site,
     run: &'m Run,
     config: &'m Value,
-    mark: &'m Ownership,
+    pub(crate) mark: &'m Ownership,
     request: Request,
     archive: Option<Bytes>,
 }

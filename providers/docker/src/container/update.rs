@@ -160,7 +160,19 @@ impl Editor<'_> {
         let mut body = limits::update(self.config);
         body.restart_policy = Some(restart::policy(self.config));
         let update = self.site.engine.call(|docker| async move { docker.update_container(id, body).await });
-        update.await.map_err(|error| error.doing("cannot change its limits"))
+        update.await.map_err(|error| {
+            let unknown = error.is_not_found();
+            let error = error.doing("cannot change its limits");
+            if !unknown {
+                return error;
+            }
+            // The container is there, so it is the request that is not.
+            error.with_hint(format!(
+                "this engine has no request that changes a container's limits (Podman 4 has none); \
+                `deployctl apply --replace '{}'` makes a new one",
+                self.maker.mark.address
+            ))
+        })
     }
 
     /// Attaches it to the networks that it is to be in, and to no others.

@@ -1,5 +1,7 @@
 //! Making and removing networks.
 
+use std::time::Duration;
+
 use bollard::models::{
     EndpointResource, Ipam, IpamConfig, Network, NetworkCreateRequest, NetworkDisconnectRequest, NetworkInspect,
 };
@@ -12,6 +14,12 @@ use crate::attributes::{marked_like, text, texts_by_name, truth};
 use crate::mark;
 use crate::provider::Site;
 use crate::reading::side_by_side;
+
+/// How often a removal is tried: the engine takes a moment to let go of a container that was just removed.
+const TRIES: usize = 5;
+
+/// How long it is given each time.
+const MOMENT: Duration = Duration::from_millis(300);
 
 /// Does one operation on one network.
 pub(crate) async fn apply(site: &Site, change: &Change) -> Applied {
@@ -134,11 +142,27 @@ async fn delete(site: &Site, change: &Change) -> Result<(), ProviderError> {
     let doing = format!("removing the network {name}");
     let found = observe::ours(site, &change.mark, change.prior.as_ref()).await.map_err(|error| error.doing(&doing))?;
     let Some(id) = found.and_then(|network| network.id) else { return Ok(()) };
-    disconnect_ours(site, &id, &name).await?;
-    match site.engine.call(|docker| async move { docker.remove_network(&id).await }).await {
-        Err(error) if !error.is_not_found() => Err(error.doing(&doing)),
-        _ => Ok(()),
+    for again in (0..TRIES).rev() {
+        disconnect_ours(site, &id, &name).await?;
+        let removed = site.engine.call(|docker| {
+            let id = id.clone();
+            async move { docker.remove_network(&id).await }
+        });
+        match removed.await {
+            Err(error) if error.message().contains("active endpoints") && again > 0 => tokio::time::sleep(MOMENT).await,
+            Err(error) if error.message().contains("active endpoints") => {
+                let hint = format!(
+                    "the engine lists no container on it, and counts one all the same: `docker network inspect {name}` \
+                    shows what it lists; where that is nothing, it has lost count while containers came and went, and \
+                    counts anew when it is restarted"
+                );
+                return Err(error.doing(&doing).with_hint(hint));
+            }
+            Err(error) if !error.is_not_found() => return Err(error.doing(&doing)),
+            _ => return Ok(()),
+        }
     }
+    Ok(())
 }
 
 /// Takes our own containers off a network that is to be removed: they are put on its successor when their turn comes.
