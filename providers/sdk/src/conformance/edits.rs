@@ -39,6 +39,13 @@ impl Target<'_> {
             None => self.attribute.name.clone(),
         }
     }
+
+    /// Whether the schema says that such an edit takes a replacement.
+    fn replaces(&self, way: Way) -> bool {
+        let replaces =
+            |attribute: &Attribute| attribute.forces_replacement || (way == Way::Unset && attribute.unset_replaces);
+        replaces(self.attribute) || self.block.is_some_and(replaces)
+    }
 }
 
 /// Takes the case's object through random edits.
@@ -55,23 +62,31 @@ pub(super) async fn check(bench: &mut Bench<'_>) -> Checked {
     let mut config = bench.case.config.clone();
     let mut hit = BTreeSet::new();
     let mut refusals = Vec::new();
-    for (position, way) in steps {
-        let Some(target) = targets.get(position) else { continue };
-        if way == Way::Unset && target.attribute.required && target.block.is_none() {
-            continue;
-        }
-        let edited = edit(&config, target, way, bench.case, &mut dice);
+    let mut edits = grouped(&steps, &targets, bench.case.together);
+    edits.reverse();
+    while let Some(group) = edits.pop() {
+        let edited = group.iter().fold(config.clone(), |config, (position, way)| match targets.get(*position) {
+            Some(target) => edit(&config, target, *way, bench.case, &mut dice),
+            None => config,
+        });
+        let names: Vec<String> =
+            group.iter().filter_map(|(position, _)| targets.get(*position)).map(Target::name).collect();
         let next = match bench.prepare_or_complain(&held, &edited) {
             Ok(next) => next,
+            Err(_) if group.len() > 1 => {
+                edits.extend(group.into_iter().rev().map(|one| vec![one]));
+                continue;
+            }
             Err(complaint) => {
-                refusals.push(format!("{}: {complaint}", target.name()));
+                refusals.extend(names.iter().map(|name| format!("{name}: {complaint}")));
                 continue;
             }
         };
-        hit.insert(target.name());
+        let named: Vec<String> =
+            group.iter().zip(&names).map(|((_, way), name)| format!("{way:?} of `{name}`")).collect();
+        hit.extend(names);
         let expected = predict(&schema.attributes, &desired.config, &next.config);
-        let named = format!("{way:?} of `{}`", target.name());
-        if step(bench, &mut held, &next, expected, &named).await.is_err() {
+        if step(bench, &mut held, &next, expected, &named.join(", ")).await.is_err() {
             break;
         }
         (config, desired) = (edited, next);
@@ -85,6 +100,27 @@ pub(super) async fn check(bench: &mut Bench<'_>) -> Checked {
     }
     bench.unmade(held).await;
     Ok(())
+}
+
+/// The steps in groups of so many: each attribute once in a group, and what takes a replacement apart from the rest, so
+/// that an update in place is not hidden by it.
+fn grouped(steps: &[(usize, Way)], targets: &[Target<'_>], together: usize) -> Vec<Vec<(usize, Way)>> {
+    let mut done: Vec<Vec<(usize, Way)>> = Vec::new();
+    let mut open: [Vec<(usize, Way)>; 2] = Default::default();
+    for (position, way) in steps {
+        let Some(target) = targets.get(*position) else { continue };
+        if *way == Way::Unset && target.attribute.required && target.block.is_none() {
+            continue;
+        }
+        let [in_place, replacing] = &mut open;
+        let group = if target.replaces(*way) { replacing } else { in_place };
+        if group.len() >= together || group.iter().any(|(other, _)| other == position) {
+            done.push(std::mem::take(group));
+        }
+        group.push((*position, *way));
+    }
+    done.extend(open.into_iter().filter(|group| !group.is_empty()));
+    done
 }
 
 async fn step(

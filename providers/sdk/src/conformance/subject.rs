@@ -112,6 +112,8 @@ pub struct Case {
     pub samples: BTreeMap<String, Vec<Value>>,
     /// Attributes that random edits leave alone, because the edits above do them better.
     pub left_alone: Vec<String>,
+    /// How many attributes one random edit may touch. What is refused together is tried one by one.
+    pub together: usize,
 }
 
 /// A change of a configuration.
@@ -144,6 +146,7 @@ impl Case {
             edits: Vec::new(),
             samples: BTreeMap::new(),
             left_alone: Vec::new(),
+            together: 1,
         }
     }
 
@@ -165,6 +168,13 @@ impl Case {
     #[must_use]
     pub fn sample(mut self, attribute: &str, values: impl IntoIterator<Item = Value>) -> Self {
         self.samples.entry(attribute.to_owned()).or_default().extend(values);
+        self
+    }
+
+    /// With random edits of up to so many attributes at once, where each takes its time.
+    #[must_use]
+    pub fn together(mut self, attributes: usize) -> Self {
+        self.together = attributes.max(1);
         self
     }
 

@@ -59,41 +59,33 @@ impl Provider for Only {
     }
 }
 
-/// The attributes that random edits set, change and unset.
-const RANDOM: &[&str] = &[
-    "name",
-    "replicas",
-    "env",
-    "working_dir",
-    "user",
-    "hostname",
-    "domainname",
-    "labels",
-    "tty",
-    "stdin_open",
-    "init",
-    "stop_signal",
-    "restart",
-    "healthcheck",
-    "network",
-    "dns",
-    "dns_search",
-    "dns_options",
-    "extra_hosts",
-    "tmpfs",
-    "upload",
-    "remove_volumes",
-    "memory",
-    "memory_reservation",
-    "oom_score_adj",
-    "shm_size",
-    "cpus",
-    "cpu_shares",
-    "pids_limit",
-    "cap_add",
-    "cap_drop",
-    "group_add",
+/// Attributes that cannot stand beside some of the others: random edits meet them in a case of their own.
+const BRIDGED: &[&str] = &[
+    "network_mode",
+    "links",
+    "volumes_from",
+    "uts_mode",
+    "privileged",
+    "read_only",
+    "cpu_period",
+    "cpu_quota",
+    "blkio_device",
 ];
+
+/// Attributes that no random edit touches, with the reason. That each sets its field is tested on the request itself.
+const LEFT_OUT: &[(&str, &str)] = &[
+    ("command", "unset, the image's shell ends at once; it is among the chosen edits"),
+    ("stop_timeout", "only 0 lets the tests end in time"),
+    ("annotations", "from version 1.43 of the API"),
+    ("gpus", "there is none"),
+    ("device_request", "there is no driver for any"),
+    ("storage_opt", "takes a file system with quotas"),
+    ("cpu_realtime_period", "takes a kernel that shares real time out"),
+    ("cpu_realtime_runtime", "takes a kernel that shares real time out"),
+];
+
+/// How many attributes one random edit touches: each but a few takes new containers.
+const TOGETHER: usize = 14;
 
 struct Engine {
     bench: Bench,
@@ -105,6 +97,7 @@ impl Engine {
     async fn new() -> Self {
         let bench = Bench::new().await;
         let proxy = Proxy::start(bench.folder.path());
+        docker(&["run", "--detach", "--name", &bench.name("neighbour"), "--volume", "/shared", IMAGE, "sleep", "1000"]);
         for network in ["one", "two"] {
             docker(&["network", "create", &bench.name(network)]);
         }
@@ -138,9 +131,37 @@ impl Engine {
             .then(with(&limited, &[("memory", "81920KiB".into())]), Expected::Nothing)
             .then(replaced.clone(), Expected::Replace)
             .then(with(&replaced, &[("replicas", Value::from(2))]), Expected::Update);
-        let mut case = self.with_samples(case);
-        let attributes = self.bench.schema().attributes.iter().map(|attribute| attribute.name.clone());
-        case.left_alone.extend(attributes.filter(|name| !RANDOM.contains(&name.as_str())));
+        let mut case = self.with_samples(case).together(TOGETHER);
+        case.left_alone.extend(BRIDGED.iter().map(|name| (*name).to_owned()));
+        case
+    }
+
+    /// On the engine's own bridge, beside another container.
+    fn bridged(&self) -> Case {
+        let neighbour = self.bench.name("neighbour");
+        let text = |all: &[&str]| all.iter().map(|one| Value::from(*one)).collect::<Vec<_>>();
+        let number = |numbers: &[i64]| numbers.iter().map(|number| Value::from(*number)).collect::<Vec<_>>();
+        let lists = |all: [String; 2]| all.map(|one| texts(&[one.as_str()]));
+        let disk = std::fs::read_dir("/sys/block").unwrap().flatten().map(|entry| entry.file_name());
+        let disk = disk.map(|name| format!("/dev/{}", name.to_string_lossy())).find(|path| !path.contains("ram"));
+        let disk = disk.expect("the machine has no disk");
+        let limits = ["read_bps", "write_iops"]
+            .map(|limit| blocks([block(&[("path", disk.as_str().into()), (limit, Value::from(1_000_000))])]));
+        let mut case = Case::new(TYPE, self.bench.config("bridged", &[]))
+            .named("docker_container, on the engine's own bridge")
+            .together(TOGETHER)
+            .sample("network_mode", text(&["bridge"]))
+            .sample("links", lists([format!("{neighbour}:db"), format!("{neighbour}:cache")]))
+            .sample("volumes_from", lists([neighbour.clone(), format!("{neighbour}:ro")]))
+            .sample("uts_mode", text(&["host"]))
+            .sample("cpu_period", number(&[50_000, 100_000]))
+            .sample("cpu_quota", number(&[20_000, 40_000]))
+            .sample("blkio_device", limits);
+        let others = self.bench.schema().attributes.iter().map(|attribute| attribute.name.clone());
+        case.left_alone.extend(others.filter(|name| !BRIDGED.contains(&name.as_str())));
+        for inner in ["path", "weight", "read_bps", "write_bps", "read_iops", "write_iops"] {
+            case.left_alone.push(format!("blkio_device.{inner}"));
+        }
         case
     }
 
@@ -168,11 +189,11 @@ impl Engine {
         let halves = [0.25, 0.5].map(|part| Value::Number(Number::from_f64(part).unwrap()));
         let names = ["whole", "other"].map(|name| Value::from(self.bench.name(name)));
         let networks = ["one", "two"].map(|name| Value::from(self.bench.name(name)));
+        let case = LEFT_OUT.iter().fold(case, |case, (name, _)| case.leave(name));
         case.sample("name", names)
             .sample("image", text(&[IMAGE, &docker(&["inspect", "--format", "{{.Id}}", IMAGE])]))
             .sample("platform", text(&["linux/amd64", "linux"]))
             .sample("replicas", number(&[1, 2]))
-            .leave("command")
             .sample("entrypoint", list(&[&["env"], &["env", "-u", "HOME"]]))
             .sample("env", map(&[("A", "1"), ("B", "two words"), ("C", "a=b\nc")]))
             .sample("working_dir", text(&["/tmp", "/etc"]))
@@ -181,7 +202,6 @@ impl Engine {
             .sample("domainname", text(&["example.com", "example.org"]))
             .sample("labels", map(&[("a", "1"), ("b", "")]))
             .sample("stop_signal", text(&["SIGINT", "SIGTERM"]))
-            .leave("stop_timeout")
             .sample("restart", text(&["no", "always", "unless-stopped", "on-failure", "on-failure:3"]))
             .sample("healthcheck.test", list(&[&["CMD", "true"], &["CMD-SHELL", "exit 0"]]))
             .sample("healthcheck.interval", text(&["5s", "1m30s"]))
@@ -206,12 +226,10 @@ impl Engine {
             .nothing("network.links")
             .nothing("network.gw_priority")
             .sample("network.driver_opts", map(&[("a.b", "1"), ("a.c", "2")]))
-            .leave("network_mode")
             .sample("dns", list(&[&["10.0.0.1"], &["10.0.0.1", "10.0.0.2"]]))
             .sample("dns_search", list(&[&["example.com"], &["example.org"]]))
             .sample("dns_options", list(&[&["ndots:2"], &["timeout:3"]]))
             .sample("extra_hosts", list(&[&["db:10.0.0.3"], &["db:10.0.0.4", "cache:10.0.0.5"]]))
-            .leave("links")
             .sample("volumes", list(&[&["/data"], &["./here:/there:ro", "/data"]]))
             .sample("mount", [blocks([block(&[("target", "/memory".into()), ("type", "tmpfs".into())])])])
             .sample("mount.target", text(&["/mounted", "/elsewhere"]))
@@ -229,9 +247,7 @@ impl Engine {
             .sample("mount.size", text(&["1MiB", "64m"]))
             .sample("mount.mode", text(&["1777", "700"]))
             .sample("tmpfs", map(&[("/run", "size=1m"), ("/var/tmp", "")]))
-            .leave("volumes_from")
             .sample("volume_driver", text(&["local"]))
-            .leave("storage_opt")
             .sample(
                 "upload",
                 text(&["one", "two"])
@@ -245,7 +261,6 @@ impl Engine {
             .leave("upload.mode")
             .leave("upload.uid")
             .leave("upload.gid")
-            .leave("read_only")
             .sample("memory", text(&["64m", "80MiB"]))
             .sample("memory_swap", text(&["-1", "256m"]))
             .sample("memory_reservation", text(&["16m", "32m"]))
@@ -254,19 +269,13 @@ impl Engine {
             .sample("shm_size", text(&["1m", "2m"]))
             .sample("cpus", halves)
             .sample("cpu_shares", number(&[256, 512]))
-            .leave("cpu_period")
-            .sample("cpu_quota", number(&[50_000, 80_000]))
             .sample("cpuset_cpus", text(&["0", "0-1"]))
             .sample("cpuset_mems", text(&["0"]))
-            .leave("cpu_realtime_period")
-            .leave("cpu_realtime_runtime")
             .sample("pids_limit", number(&[64, 128, -1]))
             .sample("blkio_weight", number(&[100, 200]))
-            .leave("blkio_device")
             .sample("ulimit.name", text(&["nofile", "nproc", "core"]))
             .sample("ulimit.soft", number(&[100, 200]))
             .sample("ulimit.hard", number(&[300, 400]))
-            .leave("privileged")
             .sample("cap_add", list(&[&["NET_ADMIN"], &["cap_sys_time", "NET_RAW"]]))
             .sample("cap_drop", list(&[&["MKNOD"], &["SETFCAP", "AUDIT_WRITE"]]))
             .sample("security_opt", list(&[&["no-new-privileges"]]))
@@ -276,18 +285,14 @@ impl Engine {
             .sample("sysctls", map(&[("net.ipv4.ip_unprivileged_port_start", "0"), ("net.core.somaxconn", "1000")]))
             .sample("pid_mode", text(&["host"]))
             .sample("ipc_mode", text(&["private", "shareable"]))
-            .leave("uts_mode")
             .sample("userns_mode", text(&["host"]))
             .sample("cgroupns_mode", text(&["host"]))
             .sample("cgroup_parent", text(&["/deployctl-test"]))
             .sample("runtime", text(&["runc"]))
-            .leave("annotations")
             .sample("device.host_path", text(&["/dev/null", "/dev/zero"]))
             .sample("device.container_path", text(&["/dev/one", "/dev/two"]))
             .sample("device.permissions", text(&["r", "rwm"]))
             .sample("device_cgroup_rules", list(&[&["c 1:3 rwm"], &["c 1:5 r"]]))
-            .leave("gpus")
-            .leave("device_request")
             .sample("log.driver", text(&["json-file"]))
             .sample("log.options", map(&[("max-size", "1m"), ("max-size", "2m")]))
     }
@@ -312,7 +317,7 @@ impl Subject for Engine {
     }
 
     fn cases(&self) -> Vec<Case> {
-        vec![self.whole(), self.replicated()]
+        vec![self.whole(), self.bridged(), self.replicated()]
     }
 
     async fn tamper(&self, _: &Case, object: &Object) -> bool {
@@ -371,7 +376,17 @@ impl Subject for Engine {
     }
 
     async fn leftovers(&self) -> Option<Vec<String>> {
-        Some(self.bench.containers())
+        let neighbour = self.bench.name("neighbour");
+        Some(self.bench.containers().into_iter().filter(|name| *name != neighbour).collect())
+    }
+}
+
+#[test]
+fn what_random_edits_leave_out_or_meet_elsewhere_is_in_the_schema() {
+    let provider = DockerProvider::new(Environment::of([]));
+    let schema = provider.schema().resource(TYPE).unwrap();
+    for name in BRIDGED.iter().copied().chain(LEFT_OUT.iter().map(|(name, _)| *name)) {
+        assert!(schema.attributes.iter().any(|attribute| attribute.name == name && !attribute.read_only), "{name}");
     }
 }
 
