@@ -14,7 +14,7 @@ use crate::event::{Event, Events};
 use crate::inputs::{Inputs, Recorder};
 use crate::lang::Outside;
 use crate::model::Graph;
-use crate::plan::{Plan, SavedPlan};
+use crate::plan::{PREVENT_DESTROY, Plan, ResourceChange, SavedPlan};
 use crate::providers::{Connections, Providers};
 use crate::state::{BackendConfig, DataKey, Lock, LockInfo, Revision, State, Store};
 use crate::upgrade;
@@ -457,16 +457,20 @@ pub(crate) fn host() -> String {
 /// # Errors
 /// [`ErrorKind::Refused`] naming everything protected that the plan would remove.
 pub fn refuse_protected(plan: &Plan) -> Result<()> {
-    let protected: Vec<String> = plan
-        .risks()
-        .into_iter()
-        .filter(|(_, risk)| risk.kind == deployctl_sdk::RiskKind::Protected)
-        .map(|(change, _)| format!("{} would be {}d", change.address, change.action.word()))
-        .collect();
-    if protected.is_empty() {
+    let risks = plan.risks();
+    let protected = risks.iter().filter(|(_, risk)| risk.kind == deployctl_sdk::RiskKind::Protected);
+    let removed = |change: &ResourceChange| format!("{} would be {}d", change.address, change.action.word());
+    let (configured, others): (Vec<_>, Vec<_>) = protected.partition(|(_, risk)| risk.text == PREVENT_DESTROY);
+    if !configured.is_empty() {
+        return Err(Error::new(ErrorKind::Refused, "the plan removes what `prevent_destroy` protects")
+            .with_detail(configured.iter().map(|(change, _)| removed(change)).collect::<Vec<_>>())
+            .with_hint("keep it, or set `prevent_destroy = false`, apply that, and plan again"));
+    }
+    if others.is_empty() {
         return Ok(());
     }
-    Err(Error::new(ErrorKind::Refused, "the plan removes what `prevent_destroy` protects")
-        .with_detail(protected)
-        .with_hint("keep it, or set `prevent_destroy = false`, apply that, and plan again"))
+    let detail = others.iter().map(|(change, risk)| format!("{}: {}", removed(change), risk.text));
+    Err(Error::new(ErrorKind::Refused, "the plan removes what must not go")
+        .with_detail(detail.collect::<Vec<_>>())
+        .with_hint("allow it where its own documentation says how, apply that, and plan again"))
 }

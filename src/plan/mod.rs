@@ -32,5 +32,6 @@ pub use observe::{Observation, Seen, observe};
 pub use reopen::reopen;
 pub use request::PlanRequest;
 pub use restore::{recorded_values, restore};
+pub use risks::PREVENT_DESTROY;
 pub use shape::shape_of;
 pub use walk::{Planned, plan};

@@ -4,6 +4,9 @@ use deployctl_sdk::{Action, Note, ReplaceOrder, ResourceSchema, Risk, RiskKind};
 
 use super::ResourceChange;
 
+/// What is said of a removal that the configuration forbids.
+pub const PREVENT_DESTROY: &str = "`prevent_destroy` forbids this; the plan cannot be applied";
+
 /// Adds the risks that follow from the action and the resource's schema. `protected` says whether `prevent_destroy` stands.
 pub(super) fn assess(change: &mut ResourceChange, schema: Option<&ResourceSchema>, protected: bool) {
     let removes = matches!(change.action, Action::Delete | Action::Replace(_));
@@ -16,7 +19,7 @@ pub(super) fn assess(change: &mut ResourceChange, schema: Option<&ResourceSchema
         }
     };
     if protected {
-        add(RiskKind::Protected, "`prevent_destroy` forbids this; the plan cannot be applied");
+        add(RiskKind::Protected, PREVENT_DESTROY);
     }
     let Some(schema) = schema else { return };
     if schema.holds_data {

@@ -141,7 +141,7 @@ pub enum RiskKind {
     Exposure,
     /// What will happen cannot be known beforehand.
     Unpredictable,
-    /// It is protected by `prevent_destroy`.
+    /// It is protected, by `prevent_destroy` or by its provider: the plan is refused before anything is done.
     Protected,
 }
 

@@ -11,7 +11,8 @@ mod observe;
 mod schema;
 
 use deployctl_sdk::{
-    AttrPath, Desired, Note, Object, PlanRequest, PlannedChange, Prepared, ProviderError, Removal, Value, default_plan,
+    Action, AttrPath, Desired, Note, Object, PlanRequest, PlannedChange, Prepared, ProviderError, Removal, Risk,
+    RiskKind, Value, default_plan,
 };
 
 use crate::mark;
@@ -65,11 +66,9 @@ pub(crate) fn removal(object: &Object) -> Removal {
 pub(crate) async fn plan(_: &Site, request: &PlanRequest<'_>) -> Result<PlannedChange, ProviderError> {
     let mut planned = default_plan::plan(request)?;
     let kept = request.recorded.is_some_and(|recorded| !apply::may_delete(recorded));
-    if matches!(planned.action, deployctl_sdk::Action::Replace(_)) && kept {
-        planned.notes.push(Note(
-            "the old volume will not be removed while `delete_data` is not set and applied, so this will be refused"
-                .to_owned(),
-        ));
+    if matches!(planned.action, Action::Replace(_)) && kept {
+        let text = "the old volume is not removed with what is in it while `delete_data = true` was not applied";
+        planned.risks.push(Risk { kind: RiskKind::Protected, text: text.to_owned() });
     }
     Ok(planned)
 }

@@ -1,6 +1,6 @@
 //! Volumes: nothing in them is lost that nobody asked to lose.
 
-use deployctl_sdk::{Action, ErrorKind, Observed, ReadRequest, Value};
+use deployctl_sdk::{Action, ErrorKind, Observed, ReadRequest, RiskKind, Value};
 
 use crate::bench::{BUSYBOX, Bench, docker, map, with};
 
@@ -28,7 +28,8 @@ async fn a_volume_is_removed_only_after_its_removal_was_asked_for() {
     let other = with(&base, &[("labels", map(&[("a", "b".into())]))]);
     let planned = bench.plan(&held, &other).await;
     assert!(matches!(planned.action, Action::Replace(_)));
-    assert!(planned.notes[0].0.contains("delete_data"), "{:?}", planned.notes);
+    let risk = planned.risks.iter().find(|risk| risk.kind == RiskKind::Protected).unwrap();
+    assert!(risk.text.contains("delete_data"), "{risk:?}");
     bench.try_apply(&mut held, &other).await.unwrap_err();
 
     let asked = with(&base, &[("delete_data", true.into())]);
