@@ -221,8 +221,10 @@ impl Recorder {
             return Ok((file.clone(), self.content(&file.digest)?));
         }
         let full = self.root.join(path);
-        let fail =
-            |error: deployctl_sdk::fs::FsError| FileError { path: path.to_owned(), reason: reason(&error.source) };
+        let fail = |error: deployctl_sdk::fs::FsError| {
+            let reason = if leads_round(&full) { LEADS_ROUND.to_owned() } else { reason(&error.source) };
+            FileError { path: path.to_owned(), reason }
+        };
         let bytes: Arc<[u8]> = deployctl_sdk::fs::read(&full).map_err(fail)?.into();
         let file = CapturedFile {
             path: key.clone(),
@@ -276,8 +278,12 @@ impl Files for Recorder {
         if let Some(file) = self.seen().inputs.files.get(&key) {
             return Ok(file.size);
         }
-        deployctl_sdk::fs::size(&self.root.join(path))
-            .map_err(|error| FileError { path: path.to_owned(), reason: reason(&error.source) })
+        let full = self.root.join(path);
+        let refused = |reason: String| FileError { path: path.to_owned(), reason };
+        if leads_round(&full) {
+            return Err(refused(LEADS_ROUND.to_owned()));
+        }
+        deployctl_sdk::fs::size(&full).map_err(|error| refused(reason(&error.source)))
     }
 
     fn list(&self, folder: &Path) -> Result<Vec<String>, FileError> {
@@ -303,7 +309,26 @@ impl Files for Recorder {
     }
 }
 
-/// The files below a folder, hidden ones of deployctl's own left out.
+/// What is wrong with a link that nobody can follow to its end.
+const LEADS_ROUND: &str =
+    "it is a symbolic link that leads round in a circle; remove it, or leave it out with a line in an ignore file";
+
+/// Whether a path is a symbolic link to itself, by whatever way, or to a folder that it is in.
+fn leads_round(path: &Path) -> bool {
+    if !path.is_symlink() {
+        return false;
+    }
+    match deployctl_sdk::fs::canonical(path) {
+        Ok(target) => {
+            let parent = path.parent().and_then(|parent| deployctl_sdk::fs::canonical(parent).ok());
+            target.is_dir() && parent.is_some_and(|parent| parent.starts_with(&target))
+        }
+        Err(error) => error.source.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()),
+    }
+}
+
+/// The files below a folder, hidden ones of deployctl's own left out. Links that lead round in a circle are among them: who
+/// reads them is told what they are.
 fn walk(folder: &Path, prefix: &str, paths: &mut Vec<String>) -> Result<(), deployctl_sdk::fs::FsError> {
     for entry in deployctl_sdk::fs::read_dir(folder)? {
         let Some(name) = entry.file_name().map(|name| name.to_string_lossy().into_owned()) else { continue };
@@ -312,7 +337,7 @@ fn walk(folder: &Path, prefix: &str, paths: &mut Vec<String>) -> Result<(), depl
         }
         let path = format!("{prefix}{name}");
         if entry.is_symlink() {
-            if entry.is_file() {
+            if entry.is_file() || leads_round(&entry) {
                 paths.push(path);
             }
         } else if entry.is_dir() {
