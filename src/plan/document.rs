@@ -101,6 +101,9 @@ pub struct ResourceChange {
     pub diffs: Vec<Diff>,
     /// How many attributes stay as they are.
     pub unchanged_attributes: usize,
+    /// Attributes of something new that will have their schema's default: they are among the differences, and say nothing
+    /// of what was written.
+    pub at_default: Vec<String>,
     /// From what was recorded to what is there.
     pub drift: Vec<Diff>,
     /// Its parts.

@@ -10,8 +10,8 @@ use crate::diagnostic::Diagnostic;
 use crate::health::{self, Patient};
 use crate::state::{ProviderRef, Record, Status};
 use deployctl_sdk::{
-    Action, Address, Desired, Diff, HealthReport, Map, Object, PlannedChange, Prepared, ProviderError, Reason,
-    ReplaceOrder, ResourceId, ResourceSchema, Risk, RiskKind, Value, default_plan, patch,
+    Action, Address, Attribute, Desired, Diff, HealthReport, Map, Object, PlannedChange, Prepared, ProviderError,
+    Reason, ReplaceOrder, ResourceId, ResourceSchema, Risk, RiskKind, Value, default_plan, patch,
 };
 
 /// The provider of a resource, with its settings if they are known.
@@ -436,6 +436,7 @@ impl<'p> Walk<'p> {
             reason: planned.reason,
             dependencies: self.project.dependencies(index),
             unchanged_attributes: unchanged_attributes(&planned.planned, &planned.diffs),
+            at_default: if action == Action::Create { at_default(schema, &planned.planned) } else { Vec::new() },
             planned: planned.planned,
             diffs: planned.diffs,
             drift: planned.drift,
@@ -487,6 +488,14 @@ fn complaint(block: &ResourceBlock, error: &ProviderError) -> Diagnostic {
     // The engine's own words, and what to do about them.
     let help: Vec<&str> = error.detail.iter().chain(&error.hint).map(String::as_str).collect();
     if help.is_empty() { diagnostic } else { diagnostic.with_help(help.join("\n")) }
+}
+
+fn at_default(schema: &ResourceSchema, planned: &Value) -> Vec<String> {
+    let by_default = |attribute: &&Attribute| {
+        let value = planned.get(&attribute.name);
+        attribute.default.as_ref().zip(value).is_some_and(|(default, value)| value.same(default))
+    };
+    schema.attributes.iter().filter(by_default).map(|attribute| attribute.name.clone()).collect()
 }
 
 fn unchanged_attributes(planned: &Value, diffs: &[Diff]) -> usize {

@@ -23,6 +23,7 @@ pub(super) fn removal(address: &Address, record: &Record, reason: Reason) -> Res
         planned: Value::Null,
         diffs: Vec::new(),
         unchanged_attributes,
+        at_default: Vec::new(),
         drift: Vec::new(),
         children: Vec::new(),
         risks: Vec::new(),

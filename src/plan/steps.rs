@@ -399,6 +399,7 @@ mod tests {
             planned: Value::Null,
             diffs: Vec::new(),
             unchanged_attributes: 0,
+            at_default: Vec::new(),
             drift: Vec::new(),
             children: Vec::new(),
             risks: Vec::new(),

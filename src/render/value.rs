@@ -4,7 +4,7 @@
 use deployctl_sdk::Value;
 use deployctl_sdk::value::{SENSITIVE_TEXT, UNKNOWN_TEXT};
 
-use super::text::{clean, cut_end, grouped};
+use super::text::{clean, cut_end, grouped, plural};
 
 /// How many lines of one value are shown before the rest is counted.
 const SHOWN_LINES: usize = 30;
@@ -14,13 +14,17 @@ pub fn inline(value: &Value, columns: usize) -> String {
     match value {
         Value::String(text) => quoted(text, columns),
         Value::List(items) if !items.is_empty() => {
-            whole(value, columns).unwrap_or_else(|| format!("[…] ({} items)", grouped(items.len())))
+            whole(value, columns).unwrap_or_else(|| format!("[…] ({})", many(items.len(), "item")))
         }
         Value::Map(members) if !members.is_empty() => {
-            whole(value, columns).unwrap_or_else(|| format!("{{…}} ({} members)", grouped(members.len())))
+            whole(value, columns).unwrap_or_else(|| format!("{{…}} ({})", many(members.len(), "member")))
         }
         other => whole(other, usize::MAX).unwrap_or_default(),
     }
+}
+
+fn many(count: usize, noun: &str) -> String {
+    format!("{} {}", grouped(count), plural(count, noun))
 }
 
 /// The value on one line if all of it has room there.

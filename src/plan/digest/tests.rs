@@ -46,6 +46,7 @@ fn change(name: &str, size: i64, action: Action) -> ResourceChange {
         planned: Value::map([("size", Value::from(size)), ("secret", Value::from("hush").into_sensitive())]),
         diffs: vec![diff(0, size)],
         unchanged_attributes: 2,
+        at_default: Vec::new(),
         drift: vec![diff(3, 4)],
         children: vec![Child {
             kind: "part".to_owned(),

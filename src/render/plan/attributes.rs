@@ -14,9 +14,15 @@ const NOT_SET: &str = "(not set)";
 const NAME_COLUMNS: usize = 24;
 
 /// Writes the differences, each line after `indent`. In a creation there is nothing before, so only what comes is shown.
-pub fn write(out: &mut String, diffs: &[Diff], creating: bool, indent: &str, look: Look) {
+pub fn write<'d>(
+    out: &mut String,
+    diffs: impl IntoIterator<Item = &'d Diff>,
+    creating: bool,
+    indent: &str,
+    look: Look,
+) {
     let (later, diffs): (Vec<&Diff>, Vec<&Diff>) =
-        diffs.iter().partition(|diff| creating && matches!(diff.after, Some(Value::Unknown)));
+        diffs.into_iter().partition(|diff| creating && matches!(diff.after, Some(Value::Unknown)));
     write_known(out, &diffs, creating, indent, look);
     if !later.is_empty() {
         let names: Vec<String> = later.iter().map(|diff| clean(&diff.path.to_string())).collect();

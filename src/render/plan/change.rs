@@ -1,6 +1,6 @@
 //! One resource of a plan: its header with the reason, and what will be different, folded.
 
-use deployctl_sdk::{Action, Child, Reason};
+use deployctl_sdk::{Action, Child, Diff, Reason};
 
 use super::attributes;
 use crate::plan::ResourceChange;
@@ -37,7 +37,14 @@ fn shows_attributes(action: Action) -> bool {
 pub fn write(out: &mut String, change: &ResourceChange, look: Look) {
     header(out, change, look);
     if shows_attributes(change.action) {
-        attributes::write(out, &change.diffs, change.action == Action::Create, "    ", look);
+        let creating = change.action == Action::Create;
+        let shown = || change.diffs.iter().filter(|diff| !(creating && is_at_default(change, diff)));
+        attributes::write(out, shown(), creating, "    ", look);
+        let folded = change.diffs.len() - shown().count();
+        if folded > 0 {
+            let text = format!("({} at the default)", counted(folded, "attribute"));
+            out.push_str(&format!("    {}\n", look.dim(&text)));
+        }
         if change.unchanged_attributes > 0 && !matches!(change.action, Action::Create | Action::Deferred) {
             let noun = plural(change.unchanged_attributes, "attribute");
             out.push_str(&format!(
@@ -52,6 +59,10 @@ pub fn write(out: &mut String, change: &ResourceChange, look: Look) {
             out.push_str(&format!("    {}{}\n", if position == 0 { "note: " } else { "      " }, clean(line)));
         }
     }
+}
+
+fn is_at_default(change: &ResourceChange, diff: &Diff) -> bool {
+    diff.path.attribute().is_some_and(|name| change.at_default.iter().any(|other| other == name))
 }
 
 fn header(out: &mut String, change: &ResourceChange, look: Look) {
@@ -126,7 +137,7 @@ fn children(out: &mut String, children: &[Child], look: Look) {
 }
 
 /// A line for each difference between what was recorded and what is there.
-pub fn drift_line(path: &str, diff: &deployctl_sdk::Diff, room: usize, look: Look) -> String {
+pub fn drift_line(path: &str, diff: &Diff, room: usize, look: Look) -> String {
     if path.is_empty() && diff.after.is_none() {
         return "is gone".to_owned();
     }

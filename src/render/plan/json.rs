@@ -60,6 +60,8 @@ struct Change<'p> {
     unknown: Vec<String>,
     diffs: Vec<Difference<'p>>,
     unchanged_attributes: usize,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    at_default: &'p [String],
     drift: Vec<Difference<'p>>,
     children: Vec<ChildChange<'p>>,
     risks: &'p [deployctl_sdk::Risk],
@@ -175,6 +177,7 @@ fn change(change: &ResourceChange) -> Change<'_> {
         unknown,
         diffs: differences(&change.diffs),
         unchanged_attributes: change.unchanged_attributes,
+        at_default: &change.at_default,
         drift: differences(&change.drift),
         children: change.children.iter().map(child).collect(),
         risks: &change.risks,

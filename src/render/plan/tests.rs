@@ -31,6 +31,7 @@ fn change(text: &str, action: Action, reason: Reason) -> ResourceChange {
         planned: Value::Null,
         diffs: Vec::new(),
         unchanged_attributes: 0,
+        at_default: Vec::new(),
         drift: Vec::new(),
         children: Vec::new(),
         risks: Vec::new(),
