@@ -11,6 +11,7 @@ mod kubernetes;
 mod moto;
 mod packages;
 mod place;
+mod podman;
 mod postgres;
 mod programs;
 mod python;
@@ -52,6 +53,7 @@ const ENGINES: &[&Engine] = &[
     &docker::ENGINE,
     &compose::ENGINE,
     &registry::ENGINE,
+    &podman::ENGINE,
     &terraform::ENGINE,
     &terraform_docker::ENGINE,
     &tofu::ENGINE,
@@ -65,7 +67,7 @@ const ENGINES: &[&Engine] = &[
 
 /// Those that `cargo xtask test` needs.
 pub const TESTED: &[&str] =
-    &["docker", "compose", "registry", "terraform", "tofu", "ansible", "ssh", "moto", "kubernetes"];
+    &["docker", "compose", "registry", "podman", "terraform", "tofu", "ansible", "ssh", "moto", "kubernetes"];
 
 /// What `cargo xtask engines` takes.
 #[derive(Args)]

@@ -16,13 +16,6 @@ const PORT: u16 = 5000;
 pub const ENGINE: Engine = Engine { name: "registry", needs: &["docker"], up, stop };
 
 fn up(place: &Place, surroundings: &mut Surroundings) -> Result<(), Failure> {
-    surroundings.set("DOCKER_REGISTRY", format!("127.0.0.1:{PORT}"));
-    if answers() {
-        return Ok(());
-    }
-    if web::listens(PORT) {
-        return Err(format!("something that is no registry listens on port {PORT}; end it"));
-    }
     let folder = Module {
         engine: (ENGINE.name, VERSION),
         module: ("github.com/distribution/distribution/v3", &format!("v{VERSION}")),
@@ -30,6 +23,15 @@ fn up(place: &Place, surroundings: &mut Surroundings) -> Result<(), Failure> {
         ..Module::default()
     }
     .built(place)?;
+    surroundings.set("DOCKER_REGISTRY", format!("127.0.0.1:{PORT}"));
+    // Tests start one of their own that asks who is there.
+    surroundings.set("REGISTRY_PROGRAM", folder.join("registry").to_string_lossy());
+    if answers() {
+        return Ok(());
+    }
+    if web::listens(PORT) {
+        return Err(format!("something that is no registry listens on port {PORT}; end it"));
+    }
     let stored = place.data("registry")?;
     let configuration = place.data("registry-configuration")?.join("config.yml");
     files::write(&configuration, written(&stored.to_string_lossy()).as_bytes())?;
