@@ -8,6 +8,8 @@ use deployctl_sdk::{ErrorKind, ProviderError};
 
 use crate::endpoint::{Address, Endpoint};
 use crate::error::EngineError;
+#[cfg(unix)]
+use crate::ssh::Tunnel;
 
 /// How long an engine that did not answer is left alone.
 pub const PAUSE: Duration = Duration::from_secs(2);
@@ -25,6 +27,9 @@ const GREETING: Duration = Duration::from_secs(20);
 pub struct Engine {
     endpoint: Endpoint,
     client: tokio::sync::Mutex<Option<Docker>>,
+    /// The way to an engine that is reached over ssh.
+    #[cfg(unix)]
+    tunnel: Mutex<Option<Tunnel>>,
     broken: Mutex<Option<Broken>>,
 }
 
@@ -36,7 +41,13 @@ struct Broken {
 impl Engine {
     /// The engine at an endpoint.
     pub fn new(endpoint: Endpoint) -> Self {
-        Self { endpoint, client: tokio::sync::Mutex::new(None), broken: Mutex::new(None) }
+        Self {
+            endpoint,
+            client: tokio::sync::Mutex::new(None),
+            #[cfg(unix)]
+            tunnel: Mutex::default(),
+            broken: Mutex::new(None),
+        }
     }
 
     /// Where it is.
@@ -125,7 +136,10 @@ impl Engine {
     }
 
     async fn connect(&self) -> Result<Docker, EngineError> {
-        let failed = |error: &bollard::errors::Error| EngineError::of(error, &self.endpoint);
+        let failed = |error: &bollard::errors::Error| match self.said_on_the_way() {
+            Some(said) => EngineError::no_engine(&self.endpoint, &said),
+            None => EngineError::of(error, &self.endpoint),
+        };
         let client = self.open().map_err(|error| failed(&error))?;
         let client = client.with_request_modifier(url_safe_credentials);
         match tokio::time::timeout(GREETING, client.negotiate_version()).await {
@@ -153,12 +167,31 @@ impl Engine {
                 ANSWER_SECONDS,
                 version,
             ),
+            #[cfg(unix)]
+            (Address::Ssh(authority), _) => {
+                let tunnel = Tunnel::open(authority).map_err(bollard::errors::Error::from)?;
+                let socket = tunnel.socket();
+                *self.tunnel.lock().unwrap_or_else(PoisonError::into_inner) = Some(tunnel);
+                Docker::connect_with_unix(&socket.to_string_lossy(), ANSWER_SECONDS, version)
+            }
+            #[cfg(not(unix))]
             (address @ Address::Ssh(_), _) => {
                 Docker::connect_with_ssh(&address.to_string(), ANSWER_SECONDS, version, None)
             }
             #[allow(unreachable_patterns)]
             (other, _) => Err(bollard::errors::Error::UnsupportedURISchemeError { uri: other.to_string() }),
         }
+    }
+
+    /// What was said on the way to an engine elsewhere.
+    #[cfg(unix)]
+    fn said_on_the_way(&self) -> Option<String> {
+        self.tunnel.lock().unwrap_or_else(PoisonError::into_inner).as_ref().and_then(Tunnel::said)
+    }
+
+    #[cfg(not(unix))]
+    fn said_on_the_way(&self) -> Option<String> {
+        None
     }
 
     fn resting(&self) -> Option<EngineError> {

@@ -45,6 +45,11 @@ impl EngineError {
         Self { status: None, error: provider_error }
     }
 
+    /// There is no engine at the endpoint, and why.
+    pub(crate) fn no_engine(endpoint: &Endpoint, why: &str) -> Self {
+        Self::local(no_engine(endpoint, why))
+    }
+
     /// An error that the engine had no part in.
     pub fn local(error: ProviderError) -> Self {
         Self { status: None, error }

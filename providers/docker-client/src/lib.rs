@@ -14,6 +14,8 @@ mod engine;
 mod environment;
 mod error;
 mod settings;
+#[cfg(unix)]
+mod ssh;
 
 pub use config_file::ConfigFile;
 pub use credentials::{all_credentials, credentials};
