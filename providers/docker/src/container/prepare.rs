@@ -288,6 +288,16 @@ impl Settling {
                 let hint = "it is `private`, `shared`, `slave`, or one of them with an `r` in front";
                 self.complain(path.key("propagation"), format!("{kind:?} is not a kind of propagation"), hint);
             }
+            let kind = text(block, "type").unwrap_or_else(|| "volume".to_owned());
+            match (kind.as_str(), block.get("source").is_some()) {
+                ("volume", false) if truth(block, "read_only") => {
+                    let message = "a volume without a name is empty, and cannot be read only";
+                    self.complain(path.key("read_only"), message, "name a volume in `source`");
+                }
+                ("bind", false) => self.complain(path, "a mount of the machine's own files takes a `source`", ""),
+                ("tmpfs", true) => self.complain(path.key("source"), "a `tmpfs` has no source", "leave it out"),
+                _ => {}
+            }
         }
     }
 

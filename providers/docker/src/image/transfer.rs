@@ -134,7 +134,9 @@ fn with_hint(error: ProviderError, name: &Name) -> ProviderError {
         return error;
     }
     let registry = name.registry();
-    let hint = if is_unknown_name(&error.message) || error.message.contains("denied") {
+    let not_let_in = ["denied", "unauthorized", "authentication required", "no basic auth"];
+    let not_let_in = not_let_in.iter().any(|words| error.message.contains(words));
+    let hint = if is_unknown_name(&error.message) || not_let_in {
         format!("check the name and the tag; if it is private, `docker login {registry}` first")
     } else {
         format!("check that the engine can reach the registry {registry}")

@@ -159,6 +159,14 @@ async fn nonsense_is_refused_before_anything_is_asked_of_the_engine() {
             "mount[0].type: \"disk\" is not a type",
         ),
         (
+            &[("mount", port(&[("target", "/a".into()), ("read_only", true.into())]))],
+            "mount[0].read_only: a volume without a name is empty",
+        ),
+        (
+            &[("mount", port(&[("target", "/a".into()), ("type", "bind".into())]))],
+            "mount[0]: a mount of the machine's own files takes a `source`",
+        ),
+        (
             &[("upload", port(&[("path", "etc/x".into()), ("content", "".into())]))],
             "upload[0].path: \"etc/x\" is not an absolute",
         ),
