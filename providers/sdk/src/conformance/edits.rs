@@ -16,6 +16,9 @@ use crate::value::{Map, PathStep, Value};
 
 const LAW: Law = Law::EditsAreAsPredicted;
 
+/// After how many edits that did not do what they should no more are tried.
+const MOST_FAILURES: usize = 5;
+
 /// How deep a random value may nest.
 const MAX_DEPTH: usize = 2;
 
@@ -61,7 +64,7 @@ pub(super) async fn check(bench: &mut Bench<'_>) -> Checked {
     let (mut held, mut desired) = bench.made().await?;
     let mut config = bench.case.config.clone();
     let mut hit = BTreeSet::new();
-    let mut refusals = Vec::new();
+    let (mut refusals, mut failures) = (Vec::new(), 0);
     let mut edits = grouped(&steps, &targets, bench.case.together);
     edits.reverse();
     while let Some(group) = edits.pop() {
@@ -86,10 +89,18 @@ pub(super) async fn check(bench: &mut Bench<'_>) -> Checked {
             group.iter().zip(&names).map(|((_, way), name)| format!("{way:?} of `{name}`")).collect();
         hit.extend(names);
         let expected = predict(&schema.attributes, &desired.config, &next.config);
-        if step(bench, &mut held, &next, expected, &named.join(", ")).await.is_err() {
-            break;
+        if step(bench, &mut held, &next, expected, &named.join(", ")).await.is_ok() {
+            (config, desired) = (edited, next);
+            continue;
         }
-        (config, desired) = (edited, next);
+        // What came of it cannot be relied on: the rest begins anew.
+        bench.unmade(held).await;
+        failures += 1;
+        if failures >= MOST_FAILURES {
+            return Ok(());
+        }
+        (held, desired) = bench.made().await?;
+        config = bench.case.config.clone();
     }
     for target in &targets {
         let name = target.name();
