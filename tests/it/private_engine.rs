@@ -155,7 +155,14 @@ fn relay(client: std::net::TcpStream, engine: &str) {
         }
         let _ = to.shutdown(std::net::Shutdown::Both);
     });
-    let _ = std::io::copy(&mut from, &mut input);
+    let mut chunk = [0; 16 * 1024];
+    while let Ok(length) = from.read(&mut chunk)
+        && length > 0
+    {
+        if std::io::Write::write_all(&mut input, &chunk[..length]).is_err() {
+            break;
+        }
+    }
     drop(input);
     let _ = child.kill();
     let _ = child.wait();
