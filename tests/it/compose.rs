@@ -225,11 +225,13 @@ fn killed_and_finished(bench: &mut Bench, kill: Kill, command: &str, point: usiz
 }
 
 /// A creation, a change and a removal, one after the other in one place, each killed at its first point in the first round,
-/// at its second one in the second, until none has a point left. How many there were.
+/// at a later one in the next, until none has a point left. The program has nearly thirty of each, of which a short run takes
+/// every second one, and with `DEPLOYCTL_TEST_LONG=1` all. How many there were.
 fn killed_everywhere(kill: Kill) -> usize {
     let mut bench = Bench::new(if kill == Kill::Program { "killed" } else { "killed-up" });
     let mut points = 0;
-    for point in 1.. {
+    let long = std::env::var_os("DEPLOYCTL_TEST_LONG").is_some();
+    for point in (1..).step_by(if long || kill == Kill::Compose { 1 } else { 2 }) {
         let mut killed = 0;
         for round in [1, 2] {
             bench.configure(round);
