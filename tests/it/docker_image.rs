@@ -168,7 +168,7 @@ fn a_protected_registry_is_pushed_to_and_pulled_from_with_dockers_own_credential
     drop(Own(own.0.clone()));
     context.write("main.hcl", &pulled);
     let answer = format!(
-        r#"test "$1" = get && read -r asked && test "$asked" = {host} || exit 1
+        r#"test "$1" = get && test "$(cat)" = {host} || exit 1
 echo '{{"ServerURL": "{host}", "Username": "{USER}", "Secret": "{PASSWORD}"}}'"#
     );
     helper(&mut context, &host, &answer);
