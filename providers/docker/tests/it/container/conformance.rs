@@ -142,8 +142,10 @@ impl Engine {
         let text = |all: &[&str]| all.iter().map(|one| Value::from(*one)).collect::<Vec<_>>();
         let number = |numbers: &[i64]| numbers.iter().map(|number| Value::from(*number)).collect::<Vec<_>>();
         let lists = |all: [String; 2]| all.map(|one| texts(&[one.as_str()]));
-        let disk = std::fs::read_dir("/sys/block").unwrap().flatten().map(|entry| entry.file_name());
-        let disk = disk.map(|name| format!("/dev/{}", name.to_string_lossy())).find(|path| !path.contains("ram"));
+        let disks = deployctl_sdk::fs::read_dir(std::path::Path::new("/sys/block")).unwrap();
+        let names = disks.iter().filter_map(|disk| disk.file_name());
+        let mut disks = names.map(|name| format!("/dev/{}", name.to_string_lossy()));
+        let disk = disks.find(|path| !path.contains("ram"));
         let disk = disk.expect("the machine has no disk");
         let limits = ["read_bps", "write_iops"]
             .map(|limit| blocks([block(&[("path", disk.as_str().into()), (limit, Value::from(1_000_000))])]));
