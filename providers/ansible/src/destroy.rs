@@ -47,10 +47,13 @@ async fn run(
     if setting.cancel.is_cancelled() {
         return Err(ProviderError::new(ErrorKind::Cancelled, "cancelled before its `destroy_playbook` was run"));
     }
-    let workspace = match Workspace::of_kept(place, change.mark.id)? {
+    let workspace = match Workspace::of_kept(place, change.mark.id, &setting.cancel).await? {
         Some(workspace) => workspace,
         // Kept elsewhere, if the state is shared; the checkout may still have the same files.
-        None => Workspace::of(place, &prior.captured, &*setting.files).map_err(|_| lost(playbook))?,
+        None => {
+            let laid_out = Workspace::of(place, &prior.captured, &*setting.files, &setting.cancel).await;
+            laid_out.map_err(|_| lost(playbook))?
+        }
     };
     let mask = secrets::mask(&prior.attributes);
     let order = Order {

@@ -65,7 +65,7 @@ async fn check(
     cancel: &CancellationToken,
 ) -> Result<Foreseen, ProviderError> {
     let desired = request.desired;
-    let workspace = Workspace::of(place, &desired.captured, request.files)?;
+    let workspace = Workspace::of(place, &desired.captured, request.files, cancel).await?;
     let mask = secrets::mask(&desired.config);
     let playbook = text(&desired.config, "playbook").unwrap_or_default();
     let order = Order {

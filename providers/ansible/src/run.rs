@@ -84,7 +84,12 @@ impl Order<'_> {
         let plugin = workspace.write(&format!("plugins/{}.py", callback::NAME), callback::SOURCE.as_bytes())?;
         let plugins = plugin.parent().unwrap_or(Path::new(".")).to_owned();
         let vaults = workspace.write("vaults", self.vaults().as_bytes())?;
-        let mut invocation = Invocation::new(found)
+        let mut invocation = Invocation::new(found);
+        if !self.check {
+            // In the middle of a task it would leave half of it done.
+            invocation = invocation.outlives_us(workspace.outlet());
+        }
+        let mut invocation = invocation
             .args(self.arguments()?)
             .current_dir(&place.root)
             .patience(Ask::Interrupt, Some(failure::PATIENCE))

@@ -7,8 +7,10 @@
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
 
-use deployctl_sdk::{CapturedFile, ErrorKind, Files, Place, ProviderError, ResourceId, capture, fs};
+use deployctl_sdk::{CapturedFile, ErrorKind, Files, Place, ProviderError, ResourceId, capture, fs, program};
+use tokio_util::sync::CancellationToken;
 
 use crate::capture::{digest, normal};
 
@@ -20,6 +22,12 @@ const UP: &str = "up";
 
 /// The file whose lock says who is still there.
 const LOCK: &str = "lock";
+
+/// What the names of private folders end in.
+const PRIVATE: &str = "private";
+
+/// How long a playbook that a killed run left at work is waited for before that is said.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A copy of what was captured, and a private folder beside it. Both are gone when it is dropped.
 pub(crate) struct Workspace {
@@ -34,9 +42,14 @@ impl Workspace {
     /// Lays out captured files.
     ///
     /// # Errors
-    /// When a content is missing or cannot be written.
-    pub(crate) fn of(place: &Place, captured: &[CapturedFile], files: &dyn Files) -> Result<Self, ProviderError> {
-        let mut workspace = Self::enter(place)?;
+    /// When a content is missing or cannot be written, or a playbook that a killed run began goes on for long.
+    pub(crate) async fn of(
+        place: &Place,
+        captured: &[CapturedFile],
+        files: &dyn Files,
+        cancel: &CancellationToken,
+    ) -> Result<Self, ProviderError> {
+        let mut workspace = Self::enter(place, cancel).await?;
         let copy = workspace.shared.join(digest(captured));
         if !copy.is_dir() {
             // Another run may lay out the same: whole under another name first, and the first one counts.
@@ -54,17 +67,21 @@ impl Workspace {
     ///
     /// # Errors
     /// When there is none, or a private folder cannot be made.
-    pub(crate) fn of_kept(place: &Place, id: ResourceId) -> Result<Option<Self>, ProviderError> {
+    pub(crate) async fn of_kept(
+        place: &Place,
+        id: ResourceId,
+        cancel: &CancellationToken,
+    ) -> Result<Option<Self>, ProviderError> {
         let copy = kept(place, id);
         if !copy.is_dir() {
             return Ok(None);
         }
-        let mut workspace = Self::enter(place)?;
+        let mut workspace = Self::enter(place, cancel).await?;
         workspace.copy = copy;
         Ok(Some(workspace))
     }
 
-    fn enter(place: &Place) -> Result<Self, ProviderError> {
+    async fn enter(place: &Place, cancel: &CancellationToken) -> Result<Self, ProviderError> {
         let shared = base(place).join("runs");
         let lock = loop {
             fs::create_private_dir_all(&shared)?;
@@ -75,7 +92,11 @@ impl Workspace {
                 break lock;
             }
         };
-        let private = shared.join(format!("{}.private", ResourceId::random()));
+        tokio::select! {
+            settled = at_rest(&shared) => settled?,
+            () = cancel.cancelled() => return Err(ProviderError::new(ErrorKind::Cancelled, "it was cancelled")),
+        }
+        let private = shared.join(format!("{}.{PRIVATE}", ResourceId::random()));
         fs::create_private_dir_all(&private)?;
         Ok(Self { copy: shared.clone(), shared, private, lock })
     }
@@ -125,6 +146,11 @@ impl Workspace {
         Ok(path)
     }
 
+    /// The folder for the outputs of a playbook that is to come to its end whatever happens to us.
+    pub(crate) fn outlet(&self) -> &Path {
+        &self.private
+    }
+
     /// A text of Ansible's with our paths as the configuration has them.
     pub(crate) fn in_the_words_of_the_checkout(&self, text: &str) -> String {
         let root = (0..ABOVE).fold(self.copy.clone(), |path, _| path.join(UP));
@@ -148,6 +174,20 @@ impl Drop for Workspace {
             }
         }
     }
+}
+
+/// Waits until no playbook runs any more that a killed run began: two that change the same hosts would get into each other's
+/// way.
+async fn at_rest(shared: &Path) -> Result<(), ProviderError> {
+    let folders = fs::read_dir(shared)?;
+    for folder in folders.iter().filter(|path| path.extension().is_some_and(|extension| extension == PRIVATE)) {
+        if !program::wait_for_orphans(folder, PATIENCE).await {
+            let message = "a playbook that an earlier run began goes on, although that run was killed";
+            let hint = format!("wait for it, or end it: `fuser {}/*.stdout` names its processes", folder.display());
+            return Err(ProviderError::new(ErrorKind::Transient, message).with_hint(hint));
+        }
+    }
+    Ok(())
 }
 
 /// Keeps a copy of what was captured for the playbook that undoes it.

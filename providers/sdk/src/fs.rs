@@ -91,20 +91,27 @@ pub fn read_dir(path: &Path) -> FsResult<Vec<PathBuf>> {
 /// Writes a file that was not there before and is not to be read by others while it is written; missing folders above it
 /// are not made. The file has `mode` from the first byte on.
 pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> FsResult<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    set_mode(&mut options, mode);
-    let mut file = at("make", path, options.open(path))?;
+    let mut file = create_new(path, mode)?;
     at("write", path, file.write_all(bytes).and_then(|()| file.sync_all()))
 }
 
 /// Writes a file that was not there before, without waiting for the disk: for what is made anew whenever it is needed.
 pub fn write_unsynced(path: &Path, bytes: &[u8], mode: u32) -> FsResult<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    set_mode(&mut options, mode);
-    let mut file = at("make", path, options.open(path))?;
+    let mut file = create_new(path, mode)?;
     at("write", path, file.write_all(bytes))
+}
+
+/// Makes a file that was not there before, to be written to at its end by whoever is given it.
+pub fn create_new(path: &Path, mode: u32) -> FsResult<File> {
+    let mut options = OpenOptions::new();
+    options.append(true).create_new(true);
+    set_mode(&mut options, mode);
+    at("make", path, options.open(path))
+}
+
+/// A file, to be read.
+pub fn open(path: &Path) -> FsResult<File> {
+    at("open", path, File::open(path))
 }
 
 /// The length of a file in bytes.

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use deployctl_sdk::program::{Ask, Invocation, Keep, Stopped, Stream, find};
+use deployctl_sdk::program::{Ask, Invocation, Keep, Stopped, Stream, find, wait_for_orphans};
 use tokio_util::sync::CancellationToken;
 
 fn shell(script: &str) -> Invocation {
@@ -93,6 +93,58 @@ async fn what_is_left_running_does_not_hold_up_the_end() {
     let pid = ended.stdout_text().trim().to_owned();
     assert!(is_running(&pid), "what a program leaves running on purpose goes on");
     assert!(Invocation::new("kill").arg(&*pid).run(&CancellationToken::new()).await.unwrap().success());
+}
+
+#[tokio::test]
+async fn a_program_that_outlives_us_is_heard_through_files_that_go_with_it() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let listed = || deployctl_sdk::fs::read_dir(folder.path()).unwrap();
+    let mut lines = Vec::new();
+    let script = "echo one; echo two >&2; cat; seq 1 20000; printf end";
+    let invocation = shell(script).stdin("three\n").outlives_us(folder.path());
+    let cancel = CancellationToken::new();
+    let ended = invocation.stream(&cancel, |stream, line| {
+        for file in listed() {
+            assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+        lines.push((stream, line.to_owned()));
+    });
+    let ended = ended.await.unwrap();
+    assert!(ended.success());
+    assert!(ended.stdout_text().starts_with("one\nthree\n1\n") && ended.stdout_text().ends_with("20000\nend"));
+    assert_eq!(ended.stderr_text(), "two\n");
+    assert_eq!(lines.len(), 20_004);
+    assert_eq!(listed(), Vec::<std::path::PathBuf>::new());
+}
+
+#[tokio::test]
+async fn only_a_program_that_nobody_watches_any_more_is_an_orphan() {
+    let folder = tempfile::tempdir().unwrap();
+    let watched = shell("echo ready; exec sleep 600").outlives_us(folder.path());
+    let cancel = CancellationToken::new();
+    let patience = Duration::from_millis(100);
+    let (sender, mut ready) = tokio::sync::mpsc::unbounded_channel();
+    tokio::select! {
+        _ = watched.stream(&cancel, move |_, _| _ = sender.send(())) => panic!("it ended"),
+        _ = ready.recv() => {}
+    }
+    assert!(wait_for_orphans(folder.path(), patience).await);
+
+    // What a killed deployctl leaves: a program that has the lock of its output, and nobody who has the other.
+    let output = deployctl_sdk::fs::create_new(&folder.path().join("left.stdout"), 0o600).unwrap();
+    deployctl_sdk::fs::create_new(&folder.path().join("left.stderr"), 0o600).unwrap();
+    output.lock().unwrap();
+    let mut left = std::process::Command::new("sh")
+        .args(["-c", "read line"])
+        .stdin(std::process::Stdio::piped())
+        .stdout(output)
+        .spawn()
+        .unwrap();
+    assert!(!wait_for_orphans(folder.path(), patience).await);
+    drop(left.stdin.take());
+    assert!(wait_for_orphans(folder.path(), Duration::from_secs(300)).await);
+    left.wait().unwrap();
 }
 
 fn gone(pid: &str) {

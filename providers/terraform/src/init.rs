@@ -93,7 +93,7 @@ async fn initialise(session: &Session<'_>) -> Result<Backend, ProviderError> {
     if !ended.success() {
         return Err(failure(session, &ended));
     }
-    let settled = fs::read_if_there(&session.workdir.data().join("terraform.tfstate"))?;
+    let settled = fs::read_if_there(&session.workdir.backend())?;
     let backend = Backend::settled(settled.as_deref(), settings);
     if matches!(backend, Backend::Other { .. }) && !settings.is_default_workspace() {
         let select = session.command("workspace").args(["select", "-no-color", settings.workspace.as_str()]);

@@ -12,7 +12,7 @@ use deployctl_sdk::{
 use crate::apply::{self, Destroyed};
 use crate::engine::Engines;
 use crate::session::Site;
-use crate::{find, import, plan, prepare, read, schema};
+use crate::{find, import, plan, prepare, read, schema, workdir};
 
 /// Terraform and OpenTofu modules.
 pub struct TerraformProvider {
@@ -70,7 +70,13 @@ struct Terraform {
 #[async_trait]
 impl Connection for Terraform {
     async fn read(&self, batch: &[ReadRequest<'_>]) -> Vec<Observed> {
-        batch.iter().map(|request| read::read(&self.site, request.recorded)).collect()
+        futures_util::future::join_all(batch.iter().map(|request| async {
+            match workdir::at_rest(&self.site.place, request.address).await {
+                Ok(()) => read::read(&self.site, request.recorded),
+                Err(error) => Observed::Unreadable { reason: error.message },
+            }
+        }))
+        .await
     }
 
     async fn refresh(&self, batch: &[ReadRequest<'_>], files: &dyn Files) -> Vec<Refreshed> {
@@ -90,7 +96,12 @@ impl Connection for Terraform {
     }
 
     async fn find(&self, lost: &[Lost]) -> Result<Vec<Found>, ProviderError> {
-        lost.iter().map(|lost| find::find(&self.site, lost)).collect()
+        let mut found = Vec::with_capacity(lost.len());
+        for lost in lost {
+            workdir::at_rest(&self.site.place, &lost.mark.address).await?;
+            found.push(find::find(&self.site, lost)?);
+        }
+        Ok(found)
     }
 
     async fn engine(&self) -> Option<deployctl_sdk::Engine> {

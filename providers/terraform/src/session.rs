@@ -76,7 +76,7 @@ impl<'s> Session<'s> {
         if let Some(bytes) = secrets::override_file(&variables, &self.outputs_to_mark()) {
             own.push((self.layout.place(self.settings.folder().join(secrets::OVERRIDE_FILE)), bytes));
         }
-        self.workdir.lay_out(self.files, self.captured, self.layout, &own)
+        self.workdir.lay_out(self.files, self.captured, self.layout, &own, self.settings.backend_is_secret)
     }
 
     /// Remembers outputs that show something sensitive and do not say so; whether one of them is new.
@@ -164,7 +164,8 @@ impl<'s> Session<'s> {
         Err(self.failure(doing, &Said::default(), &ended))
     }
 
-    /// Runs a command that says what it does as JSON lines.
+    /// Runs a command that says what it does as JSON lines. It holds the state's lock and may write the state, so it goes on
+    /// to its end even if we do not.
     ///
     /// # Errors
     /// When it cannot be started. That it failed is in the answer.
@@ -175,7 +176,7 @@ impl<'s> Session<'s> {
     ) -> Result<(Ended, Said), ProviderError> {
         let mut said = Said::default();
         let ended = self
-            .run(invocation, &mut |stream, line| {
+            .run(invocation.outlives_us(self.workdir.outlet()), &mut |stream, line| {
                 if stream == Stream::Stdout
                     && let (Some(text), Some(progress)) = (said.hear(line, &self.settings.mask), progress)
                 {

@@ -7,13 +7,17 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use deployctl_sdk::{Address, CapturedFile, Digest, ErrorKind, Files, Place, ProviderError, capture, fs};
+use deployctl_sdk::{Address, CapturedFile, Digest, ErrorKind, Files, Place, ProviderError, capture, fs, program};
 use tokio_util::sync::CancellationToken;
 
+use crate::session::cancelled;
 use crate::source::Layout;
 
 /// How often a folder that another process works in is looked at again.
 const LOOK: Duration = Duration::from_millis(50);
+
+/// How long a program that a killed run left at work is waited for before that is said.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The folder of one resource. Held, it is ours alone.
 pub(crate) struct Workdir {
@@ -32,9 +36,13 @@ impl Workdir {
         address: &Address,
         cancel: &CancellationToken,
     ) -> Result<Self, ProviderError> {
-        let base = place.data.join("terraform").join(name_of(address));
+        let base = base(place, address);
         fs::create_private_dir_all(&base)?;
         let lock = Lock::take(&base.join("lock"), cancel).await?;
+        tokio::select! {
+            settled = at_rest(place, address) => settled?,
+            () = cancel.cancelled() => return Err(cancelled()),
+        }
         let mut workdir = Self { base, laid_out: false, _lock: lock };
         // What a killed run left.
         workdir.clear();
@@ -43,7 +51,8 @@ impl Workdir {
         Ok(workdir)
     }
 
-    /// Lays the captured files out, and `own` beside them: names from the copy's top, and contents.
+    /// Lays the captured files out, and `own` beside them: names from the copy's top, and contents. What the engine notes of
+    /// its backend goes with them if that is secret.
     ///
     /// # Errors
     /// When they cannot be written.
@@ -53,10 +62,11 @@ impl Workdir {
         captured: &[CapturedFile],
         layout: Layout,
         own: &[(PathBuf, Vec<u8>)],
+        backend_is_secret: bool,
     ) -> Result<(), ProviderError> {
         let places =
             captured.iter().map(|file| layout.place(&file.path)).chain(own.iter().map(|(path, _)| path.clone()));
-        let places: Vec<PathBuf> = places.collect();
+        let places: Vec<PathBuf> = places.chain(backend_is_secret.then(|| self.backend())).collect();
         let listed =
             serde_json::to_vec(&places).map_err(|error| ProviderError::new(ErrorKind::Internal, error.to_string()))?;
         fs::write_atomic(&self.manifest(), &listed, 0o600)?;
@@ -80,6 +90,11 @@ impl Workdir {
         self.base.join("data")
     }
 
+    /// The file in which the engine notes which backend the module has, with its settings in clear.
+    pub(crate) fn backend(&self) -> PathBuf {
+        self.data().join("terraform.tfstate")
+    }
+
     /// A file of ours that stays.
     pub(crate) fn kept(&self, name: &str) -> PathBuf {
         self.base.join(name)
@@ -101,6 +116,11 @@ impl Workdir {
         Ok(path)
     }
 
+    /// The folder for the outputs of a program that is to end its work whatever happens to us.
+    pub(crate) fn outlet(&self) -> PathBuf {
+        self.private()
+    }
+
     /// Removes all of it: the module is gone.
     ///
     /// # Errors
@@ -111,7 +131,7 @@ impl Workdir {
     }
 
     fn private(&self) -> PathBuf {
-        self.base.join("private")
+        private(&self.base)
     }
 
     fn manifest(&self) -> PathBuf {
@@ -135,6 +155,29 @@ impl Drop for Workdir {
     fn drop(&mut self) {
         self.clear();
     }
+}
+
+/// Waits until nothing works on the module any more that a killed run began: until then its state tells half of the truth, and
+/// the files that it was given are in use.
+///
+/// # Errors
+/// When that takes long.
+pub(crate) async fn at_rest(place: &Place, address: &Address) -> Result<(), ProviderError> {
+    let folder = private(&base(place, address));
+    if program::wait_for_orphans(&folder, PATIENCE).await {
+        return Ok(());
+    }
+    let message = "what an earlier run began goes on in this module, although that run was killed";
+    Err(ProviderError::new(ErrorKind::Transient, message)
+        .with_hint(format!("wait for it, or end it: `fuser {}/*.stdout` names its processes", folder.display())))
+}
+
+fn base(place: &Place, address: &Address) -> PathBuf {
+    place.data.join("terraform").join(name_of(address))
+}
+
+fn private(base: &Path) -> PathBuf {
+    base.join("private")
 }
 
 fn name_of(address: &Address) -> String {
@@ -170,7 +213,7 @@ impl Lock {
             }
             tokio::select! {
                 () = tokio::time::sleep(LOOK) => {}
-                () = cancel.cancelled() => return Err(ProviderError::new(ErrorKind::Cancelled, "it was cancelled")),
+                () = cancel.cancelled() => return Err(cancelled()),
             }
         }
     }

@@ -1,13 +1,15 @@
 //! Running an engine's own program: Compose, Terraform, Ansible, whatever a configuration names.
 //!
 //! Providers that drive a program all need the same care: argument vectors and never a shell, deployctl's own settings and
-//! keys kept out of its environment, both outputs read while it runs, an interrupt that it may answer in its own time, and
-//! nothing left behind when it is dropped in the middle. That care is taken here once. What a program is asked to do, and
+//! keys kept out of its environment, both outputs read while it runs, an interrupt that it may answer in its own time,
+//! nothing left behind when it is dropped in the middle, and for those that keep books of their own a way to finish them when
+//! deployctl is killed. That care is taken here once. What a program is asked to do, and
 //! what its output means, belongs to its provider.
 
 mod ended;
 mod group;
 mod lines;
+mod outlet;
 mod run;
 mod tail;
 
@@ -17,6 +19,7 @@ use std::time::Duration;
 
 pub use ended::{CannotStart, Ended, Stopped};
 pub use lines::Stream;
+pub use outlet::wait_for_orphans;
 pub use tail::last_lines;
 
 /// How much of an output is kept. What is streamed is streamed whole in either case.
@@ -51,6 +54,7 @@ pub struct Invocation {
     limit: Option<Duration>,
     ask: Ask,
     grace: Option<Duration>,
+    outlet: Option<PathBuf>,
 }
 
 /// How much is kept of an output of which only the end is wanted.
@@ -75,6 +79,7 @@ impl Invocation {
             limit: None,
             ask: Ask::Interrupt,
             grace: Some(GRACE),
+            outlet: None,
         }
     }
 
@@ -145,6 +150,14 @@ impl Invocation {
     #[must_use]
     pub fn limit(mut self, limit: Option<Duration>) -> Self {
         self.limit = limit;
+        self
+    }
+
+    /// Has it write to files in a private folder that is there, so that it comes to its end undisturbed when deployctl is
+    /// killed; the files go when it has ended. Whoever uses the folder later asks [`wait_for_orphans`] first.
+    #[must_use]
+    pub fn outlives_us(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.outlet = Some(folder.into());
         self
     }
 

@@ -12,12 +12,13 @@ use tokio_util::sync::CancellationToken;
 use super::ended::{CannotStart, Ended, Stopped};
 use super::group::Group;
 use super::lines::{Output, Stream};
+use super::outlet::Outlet;
 use super::{Ask, Invocation};
 
 /// How long output is waited for after the program has ended: something it left running may hold it open.
 const DRAIN: Duration = Duration::from_millis(500);
 
-/// How often a program that was asked to end is looked at.
+/// How often a program that was asked to end, and a file that a program writes to, is looked at.
 const LOOK: Duration = Duration::from_millis(10);
 
 type Chunks = mpsc::Receiver<(Stream, Vec<u8>)>;
@@ -51,12 +52,22 @@ impl Invocation {
         line: &mut (dyn FnMut(Stream, &str) + Send),
     ) -> std::io::Result<Ended> {
         let mut command = self.command();
+        let outlet = match &self.outlet {
+            Some(folder) => {
+                let (outlet, ends) = Outlet::open(folder)?;
+                command.stdout(ends.stdout).stderr(ends.stderr);
+                Some(outlet)
+            }
+            None => None,
+        };
         let mut child = command.spawn()?;
+        // Our copies of the ends that it writes to are closed with it.
+        drop(command);
         let group = Group::of(&child);
         feed(&mut child, self.stdin);
-        let chunks = collect(&mut child);
+        let source = outlet.map_or_else(|| Source::Pipes(collect(&mut child)), Source::Files);
         let outputs = Outputs { stdout: Output::new(self.stdout), stderr: Output::new(self.stderr), line };
-        let watch = Watch { child, group, chunks, outputs, ask: self.ask, grace: self.grace };
+        let watch = Watch { child, group, source, outputs, ask: self.ask, grace: self.grace };
         watch.until_the_end(cancel, self.limit).await
     }
 
@@ -111,6 +122,35 @@ async fn read(mut pipe: impl AsyncRead + Unpin, stream: Stream, sender: mpsc::Se
     }
 }
 
+/// What a program writes, as it comes.
+enum Source {
+    Pipes(Chunks),
+    Files(Outlet),
+}
+
+impl Source {
+    /// The next piece; `None` once the pipes are closed.
+    async fn next(&mut self) -> Option<(Stream, Vec<u8>)> {
+        match self {
+            Self::Pipes(chunks) => chunks.recv().await,
+            Self::Files(outlet) => loop {
+                if let Some(piece) = outlet.more() {
+                    return Some(piece);
+                }
+                sleep(LOOK).await;
+            },
+        }
+    }
+
+    /// The same when the program has ended, and what it left running is waited for no longer than that.
+    async fn rest(&mut self, overdue: Instant) -> Option<(Stream, Vec<u8>)> {
+        match self {
+            Self::Pipes(chunks) => tokio::time::timeout_at(overdue, chunks.recv()).await.ok()?,
+            Self::Files(outlet) => outlet.more(),
+        }
+    }
+}
+
 struct Outputs<'l> {
     stdout: Output,
     stderr: Output,
@@ -137,7 +177,7 @@ impl Outputs<'_> {
 struct Watch<'l> {
     child: Child,
     group: Group,
-    chunks: Chunks,
+    source: Source,
     outputs: Outputs<'l>,
     ask: Ask,
     grace: Option<Duration>,
@@ -148,7 +188,7 @@ impl Watch<'_> {
         let overdue = Instant::now() + limit.unwrap_or_default();
         let (status, stopped) = loop {
             tokio::select! {
-                Some((stream, bytes)) = self.chunks.recv() => self.outputs.push(stream, &bytes),
+                Some((stream, bytes)) = self.source.next() => self.outputs.push(stream, &bytes),
                 status = self.child.wait() => break (status?, None),
                 () = cancel.cancelled() => break (self.end().await?, Some(Stopped::Cancelled)),
                 () = sleep_until(overdue), if limit.is_some() => break (self.end().await?, Some(Stopped::TimedOut)),
@@ -166,7 +206,7 @@ impl Watch<'_> {
         let overdue = self.grace.map(|grace| Instant::now() + grace);
         while !self.group.has_ended() && overdue.is_none_or(|overdue| Instant::now() < overdue) {
             tokio::select! {
-                Some((stream, bytes)) = self.chunks.recv() => self.outputs.push(stream, &bytes),
+                Some((stream, bytes)) = self.source.next() => self.outputs.push(stream, &bytes),
                 () = sleep(LOOK) => {}
             }
         }
@@ -181,7 +221,7 @@ impl Watch<'_> {
 
     async fn drain(&mut self) {
         let overdue = Instant::now() + DRAIN;
-        while let Ok(Some((stream, bytes))) = tokio::time::timeout_at(overdue, self.chunks.recv()).await {
+        while let Some((stream, bytes)) = self.source.rest(overdue).await {
             self.outputs.push(stream, &bytes);
         }
     }
