@@ -6,13 +6,16 @@ use std::sync::Arc;
 
 use deployctl_sdk::program::{self, Invocation};
 use deployctl_sdk::{AttrPath, ErrorKind, ProviderError};
+use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
+use crate::cache;
 use crate::schema::attribute;
 
 /// Which of the two it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Flavour {
     /// HashiCorp's.
     Terraform,
@@ -90,6 +93,24 @@ impl Engines {
 
 async fn look(name: &str, root: &Path) -> Result<Engine, ProviderError> {
     let program = program::find(name, root).ok_or_else(|| missing(name))?;
+    let engine = match cache::met(&program) {
+        Some(engine) => engine,
+        None => {
+            let engine = ask(name, program).await?;
+            cache::remember(&engine);
+            engine
+        }
+    };
+    if numbers(&engine.version) < engine.flavour.oldest() {
+        let (major, minor) = engine.flavour.oldest();
+        let message = format!("`{name}` is {}, and {major}.{minor} or newer is needed", engine.named());
+        return Err(invalid(&message).with_hint("install a newer one, or set `binary` to the path of a newer one"));
+    }
+    Ok(engine)
+}
+
+/// Starting it takes as long as a small plan, so a program that was met before is not asked again.
+async fn ask(name: &str, program: PathBuf) -> Result<Engine, ProviderError> {
     let invocation = Invocation::new(&program).arg("version").env("CHECKPOINT_DISABLE", "1");
     let ended = invocation.run(&CancellationToken::new()).await;
     let ended = ended.map_err(|error| ProviderError::new(ErrorKind::Refused, error.to_string()))?;
@@ -98,12 +119,6 @@ async fn look(name: &str, root: &Path) -> Result<Engine, ProviderError> {
         let message = format!("`{name}` does not say its version, so it is neither Terraform nor OpenTofu");
         return Err(invalid(&message).with_hint("set `binary` to `terraform`, `tofu`, or a path to one of them"));
     };
-    let numbers = numbers(version);
-    if numbers < flavour.oldest() {
-        let (major, minor) = flavour.oldest();
-        let message = format!("`{name}` is {} {version}, and {major}.{minor} or newer is needed", flavour.name());
-        return Err(invalid(&message).with_hint("install a newer one, or set `binary` to the path of a newer one"));
-    }
     Ok(Engine { program, flavour, version: version.to_owned() })
 }
 

@@ -10,6 +10,7 @@ use deployctl_sdk::{AttrPath, Digest, ErrorKind, ProviderError, fs};
 use serde::{Deserialize, Serialize};
 
 use crate::backend::Backend;
+use crate::cache;
 use crate::diagnostics::unframed;
 use crate::module;
 use crate::schema::attribute;
@@ -112,7 +113,7 @@ async fn shared_cache(
 ) -> Result<(Invocation, Option<Lock>), ProviderError> {
     let said = session.settings.env.get(PLUGIN_CACHE).map(PathBuf::from);
     let said = said.or_else(|| std::env::var_os(PLUGIN_CACHE).filter(|path| !path.is_empty()).map(PathBuf::from));
-    let Some(cache) = said.or_else(own_cache) else { return Ok((invocation, None)) };
+    let Some(cache) = said.or_else(|| Some(cache::folder()?.join("plugins"))) else { return Ok((invocation, None)) };
     fs::create_dir_all(&cache)?;
     let lock = Lock::take(&beside(&cache), session.cancel).await?;
     let mut invocation = invocation.env(PLUGIN_CACHE, &cache);
@@ -121,12 +122,6 @@ async fn shared_cache(
         invocation = invocation.env("TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE", "1");
     }
     Ok((invocation, Some(lock)))
-}
-
-fn own_cache() -> Option<PathBuf> {
-    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let caches = variable("XDG_CACHE_HOME").or_else(|| Some(variable("HOME")?.join(".cache")))?;
-    Some(caches.join("deployctl").join("terraform").join("plugins"))
 }
 
 /// The engines take every folder in the cache for a host's, so the lock stands next to it.

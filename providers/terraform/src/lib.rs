@@ -10,6 +10,7 @@
 
 mod apply;
 mod backend;
+mod cache;
 mod claim;
 mod delete;
 mod diagnostics;
