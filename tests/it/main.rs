@@ -3,6 +3,7 @@
 //! One binary for all of it, a module for each part of the surface.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::disallowed_methods)]
 
+mod across;
 mod ansible;
 mod cli;
 mod cli_apply;
@@ -23,6 +24,7 @@ mod fuzz;
 mod generated;
 mod interrupt;
 mod kubernetes;
+mod nested_bad_input;
 mod private_engine;
 mod proof;
 mod schemas;
@@ -30,4 +32,5 @@ mod simulation;
 mod small_disk;
 mod terraform;
 mod terraform_aws;
+mod terraform_backends;
 mod terraform_safety;

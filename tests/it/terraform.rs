@@ -10,7 +10,7 @@ fn ok(answer: Answer) -> String {
 }
 
 /// The engines; one that is not here fails the test that needs it.
-fn engines() -> [String; 2] {
+pub fn engines() -> [String; 2] {
     let terraform = deployctl_sdk::program::find("terraform", Path::new("/"));
     let terraform = terraform.expect("there is no terraform in PATH: eval \"$(cargo xtask engines terraform)\"");
     let built = Path::new(&std::env::var("HOME").unwrap()).join(".cache/deployctl/engines/tofu-1.10.10/tofu");
