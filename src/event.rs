@@ -164,6 +164,8 @@ pub enum Skip {
     TimedOut,
     /// The lock was lost.
     LockLost,
+    /// The state could not be reached any more.
+    CutOff,
     /// Planned late, it turned out to need an approval.
     NeedsApproval {
         /// What it would do.

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deployctl_sdk::{Address, Object, Value};
-use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use futures_util::stream::{self, FuturesUnordered, StreamExt as _, TryStreamExt as _};
 use tokio_util::sync::CancellationToken;
 
 use super::Interrupt;
@@ -35,6 +35,9 @@ use crate::state::{Entry, Interrupted, Journal, KeptInputs, Lock, Record, RunHea
 
 /// How many steps may be announced in the journal ahead of running: enough for one write to cover a wide graph.
 const ANNOUNCED_AHEAD: usize = 4096;
+
+/// How many of the files that a run is made from are kept at one time.
+const KEPT_AT_ONCE: usize = 16;
 
 /// Carries a plan out and records what became of it. The lock is given back at the end.
 ///
@@ -111,13 +114,15 @@ async fn keep_inputs(project: &Project, plan: &Plan) -> Result<KeptInputs> {
     let contents = project.contents();
     let blobs = project.store().blobs();
     let mut kept = KeptInputs::default();
-    for (path, file) in &inputs.files {
-        if let Some(bytes) = contents.get(&file.digest) {
-            kept.files.insert(path.clone(), blobs.put(bytes, true).await?);
-        }
-    }
+    let files = inputs.files.iter().filter_map(|(path, file)| Some((path, contents.get(&file.digest)?)));
+    let files = stream::iter(files).map(|(path, bytes)| async move {
+        let digest = blobs.put(bytes, true).await?;
+        Ok::<_, Error>((path.clone(), digest))
+    });
     let bytes = inputs.to_bytes().map_err(Error::failed)?;
-    kept.inputs = Some(blobs.put(&bytes, true).await?);
+    let files = files.buffer_unordered(KEPT_AT_ONCE).try_collect();
+    let (files, inputs) = tokio::try_join!(files, blobs.put(&bytes, true))?;
+    (kept.files, kept.inputs) = (files, Some(inputs));
     Ok(kept)
 }
 
@@ -146,6 +151,8 @@ pub(super) struct Carrier<'p> {
     pub(super) interrupted: bool,
     pub(super) timed_out: bool,
     pub(super) lock_lost: bool,
+    /// Whether the state could not be reached any more, and the rest of the journal is kept here.
+    cut_off: bool,
     stopping: Option<Skip>,
 }
 
@@ -213,6 +220,7 @@ impl<'p> Carrier<'p> {
             interrupted: false,
             timed_out: false,
             lock_lost: false,
+            cut_off: false,
             stopping: None,
         };
         if plan.mode != Mode::Destroy {
@@ -290,6 +298,11 @@ impl<'p> Carrier<'p> {
                 biased;
                 (journal, written) = durable(&mut writing), if writing.is_some() => {
                     writing = None;
+                    if let (Some(error), false) = (journal.cut_off(), self.cut_off) {
+                        self.cut_off = true;
+                        self.stop(Skip::CutOff);
+                        self.events.send(Event::Notice { text: error.message });
+                    }
                     idle_journal = Some(journal);
                     let effects = std::mem::take(&mut on_durable);
                     if let Err(error) = written {

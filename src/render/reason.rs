@@ -63,6 +63,7 @@ pub fn skip(why: &Skip) -> String {
         Skip::FailFast => "something else failed (--fail-fast)".to_owned(),
         Skip::TimedOut => "the run's time was up".to_owned(),
         Skip::LockLost => "the lock was lost".to_owned(),
+        Skip::CutOff => "the state could not be reached any more".to_owned(),
         Skip::NeedsApproval { action, flag } => {
             format!("it turned out to {action}: {} allows that", flag.as_deref().unwrap_or("--approve-deferred"))
         }

@@ -43,7 +43,7 @@ impl Blobs {
         let key = if sensitive { Some(self.keys.ready().await?) } else { None };
         let digest = key.map_or_else(|| Digest::of(bytes), |key| key.digest(bytes));
         let path = path_of(&digest);
-        if self.backend.get(&path).await?.is_some() {
+        if self.backend.exists(&path).await? {
             return Ok(digest);
         }
         let packed = pack(bytes)?;

@@ -49,14 +49,24 @@ pub const HISTORY_FORMAT_VERSION: u32 = 1;
 /// What keeps the history's lines out of other files.
 const PURPOSE: &str = "deployctl-history";
 
+/// How many lines from the end are looked through for a run that was recorded already.
+const COMPLETED_WITHIN: usize = 32;
+
+#[derive(Deserialize)]
+struct RunOf {
+    run: Uuid,
+}
+
 /// The line that adds an entry to a history, and where it goes; `None` if the run has its line already.
 ///
 /// # Errors
 /// A history that is not as it was written.
 pub(crate) fn line(entry: &AuditEntry, history: &[u8], place: &str) -> Result<Option<(u64, Vec<u8>)>> {
     let frames = frames(history, place)?;
-    let last = frames.contents.last().and_then(|text| serde_json::from_slice::<AuditEntry>(text).ok());
-    if last.is_some_and(|last| last.run == entry.run) {
+    // Whoever completed this run's record may have gone on to runs of its own.
+    let lines = frames.contents.iter().rev().take(COMPLETED_WITHIN);
+    let runs = lines.filter_map(|text| serde_json::from_slice::<RunOf>(text).ok());
+    if runs.into_iter().any(|line| line.run == entry.run) {
         return Ok(None);
     }
     let text = serde_json::to_vec(entry).map_err(|error| Error::failed(error.to_string()))?;

@@ -14,13 +14,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::backend::{Backend, Condition, Log};
+use super::backend::{Backend, Log, Version};
 use super::codec::{ProviderIn, ProviderOut, Reader, RecordIn, RecordOut, outputs_out, words};
 use super::document::{ProviderRef, Record, State};
 use super::frames::{self, Chain, Tolerance};
 use super::keys::DataKey;
 use super::store::{KeptInputs, RunOutcome};
-use crate::error::{Error, Result};
+use super::unpushed::{Rest, Unpushed};
+use crate::error::{Error, ErrorKind, Result};
 use crate::event::{LedgerEntry, Outcome};
 
 /// Where the journal lies.
@@ -144,24 +145,69 @@ pub struct Journal {
     chain: Chain,
     pub(crate) header: RunHeader,
     pub(crate) fold: Fold,
+    /// Which document held the state that the run goes on from; `None` if there was none.
+    pub(crate) base: Option<Version>,
+    rest: Option<Rest>,
+    /// Where entries go since the log could not be written any more.
+    unpushed: Option<Unpushed>,
 }
 
 impl Journal {
     /// Begins a journal; there must be none.
-    pub(crate) async fn begin(backend: &dyn Backend, key: DataKey, header: RunHeader, base: &State) -> Result<Self> {
+    pub(crate) async fn begin(
+        backend: &dyn Backend,
+        key: DataKey,
+        header: RunHeader,
+        state: &State,
+        base: Option<Version>,
+    ) -> Result<Self> {
         let text = serde_json::to_vec(&header).map_err(|error| Error::failed(error.to_string()))?;
         let (line, chain) = Chain::new(PURPOSE).line(&text);
-        if !backend.put(JOURNAL, line, Condition::Absent).await? {
+        let Some(log) = backend.begin_log(JOURNAL, line).await? else {
             return Err(Error::failed(format!("there is a journal in {} already", backend.place(JOURNAL)))
                 .with_hint("another run began at the same moment; wait for it to end"));
-        }
-        Ok(Self { log: backend.log(JOURNAL).await?, key, chain, header, fold: Fold::new(base.clone()) })
+        };
+        Ok(Self { log, key, chain, header, fold: Fold::new(state.clone()), base, rest: None, unpushed: None })
     }
 
     /// Goes on with a journal that was read back.
-    pub(crate) async fn resume(backend: &dyn Backend, key: DataKey, read: ReadBack) -> Result<Self> {
-        let ReadBack { header, fold, chain } = read;
-        Ok(Self { log: backend.log(JOURNAL).await?, key, chain, header, fold })
+    pub(crate) async fn resume(
+        backend: &dyn Backend,
+        key: DataKey,
+        read: ReadBack,
+        base: Option<Version>,
+    ) -> Result<Self> {
+        let ReadBack { header, fold, chain, .. } = read;
+        Ok(Self { log: backend.log(JOURNAL).await?, key, chain, header, fold, base, rest: None, unpushed: None })
+    }
+
+    /// Keeps what cannot be written to the log on this machine instead.
+    pub(super) fn with_rest(mut self, rest: Option<Rest>) -> Self {
+        self.rest = rest;
+        self
+    }
+
+    /// Why the run has to end, if the log could not be written any more: what was done since is kept on this machine.
+    pub fn cut_off(&self) -> Option<Error> {
+        self.unpushed.as_ref().map(Unpushed::failure)
+    }
+
+    /// Writes a line to the log; or, once that cannot be reached, to where this machine keeps the rest.
+    async fn write(&mut self, line: Vec<u8>) -> Result<()> {
+        if let Some(unpushed) = &mut self.unpushed {
+            return unpushed.append(line).await;
+        }
+        let place = self.chain.length;
+        let Some(rest) = &self.rest else { return self.log.append(place, line).await };
+        match self.log.append(place, line.clone()).await {
+            Err(error) if error.kind != ErrorKind::Locked => {
+                let mut unpushed = Unpushed::begin(rest, self.header.run, place, error).await?;
+                unpushed.append(line).await?;
+                self.unpushed = Some(unpushed);
+                Ok(())
+            }
+            answered => answered,
+        }
     }
 
     /// Writes entries down: one write and one sync for all of them. They are durable when this answers.
@@ -174,7 +220,7 @@ impl Journal {
             .map_err(|error| Error::failed(format!("the journal cannot be written: {error}")))?;
         drop(out);
         let (line, chain) = self.chain.line(&text);
-        self.log.append(self.chain.length, line).await?;
+        self.write(line).await?;
         self.chain = chain;
         for entry in entries {
             self.header.learn(&entry);
@@ -254,6 +300,8 @@ pub(crate) struct ReadBack {
     pub header: RunHeader,
     /// The state with its entries taken in.
     pub fold: Fold,
+    /// Whether it holds nothing but its header: then nothing had been started.
+    pub bare: bool,
     chain: Chain,
 }
 
@@ -294,7 +342,7 @@ pub(crate) fn read(
             fold.take(entry);
         }
     }
-    Ok(Some(ReadBack { header, fold, chain: frames.chain }))
+    Ok(Some(ReadBack { header, fold, bare: rest.is_empty(), chain: frames.chain }))
 }
 
 #[derive(Deserialize)]

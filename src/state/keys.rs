@@ -205,7 +205,7 @@ impl Keys {
         }
         let key = DataKey::random()?;
         let text = format!("{}\n", STANDARD.encode(key.master));
-        if self.backend.put(&self.path, text.into_bytes(), Condition::Absent).await? {
+        if self.backend.put(&self.path, text.into_bytes(), Condition::Absent).await?.is_some() {
             return Ok(self.key.get_or_init(|| async { key }).await);
         }
         // Another process was faster; its key is the one.

@@ -12,8 +12,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use deployctl_sdk::fs::{self, AppendFile, FsError, at};
 use jiff::Timestamp;
+use uuid::Uuid;
 
-use super::backend::{Acquired, Backend, Condition, HeldLock, Log};
+use super::backend::{Acquired, Backend, Condition, HeldLock, Log, Version};
 use super::lock::LockInfo;
 use crate::crash_point;
 use crate::error::{Error, ErrorKind, Result};
@@ -76,17 +77,32 @@ fn failed(error: FsError) -> Error {
 
 #[async_trait]
 impl Backend for Local {
-    async fn get(&self, path: &str) -> Result<Option<Vec<u8>>> {
-        fs::read_if_there(&self.path(path)).map_err(failed)
+    async fn read(&self, path: &str) -> Result<Option<(Vec<u8>, Version)>> {
+        let file = self.path(path);
+        // Before it is read: a file that takes its place meanwhile is another one.
+        let version = version(&file);
+        let bytes = fs::read_if_there(&file).map_err(failed)?;
+        Ok(bytes.map(|bytes| (bytes, version.unwrap_or_else(|| Version(String::new())))))
     }
 
-    async fn put(&self, path: &str, bytes: Vec<u8>, condition: Condition) -> Result<bool> {
+    async fn exists(&self, path: &str) -> Result<bool> {
+        Ok(self.path(path).exists())
+    }
+
+    async fn put(&self, path: &str, bytes: Vec<u8>, condition: Condition) -> Result<Option<Version>> {
         let file = self.path(path);
         self.make_folder(&file)?;
-        match condition {
-            Condition::Any => blocking(move || fs::write_atomic(&file, &bytes, 0o600)).await.map(|()| true),
-            Condition::Absent => blocking(move || fs::write_atomic_new(&file, &bytes, 0o600)).await,
-        }
+        let written = file.clone();
+        let done = match condition {
+            Condition::Absent => blocking(move || fs::write_atomic_new(&file, &bytes, 0o600)).await?,
+            // Between this look and the write nobody else writes: the operating system's lock keeps them out.
+            Condition::Matches(ref expected) if version(&file).as_ref() != Some(expected) => false,
+            Condition::Any | Condition::Matches(_) => {
+                blocking(move || fs::write_atomic(&file, &bytes, 0o600)).await?;
+                true
+            }
+        };
+        Ok(if done { version(&written) } else { None })
     }
 
     async fn log(&self, path: &str) -> Result<Box<dyn Log>> {
@@ -172,12 +188,17 @@ impl Backend for Local {
         match file.try_lock_shared() {
             // Nobody holds it: what is written there was left by a process that is gone.
             Ok(()) => Ok(None),
-            Err(_) => Ok(read_info(&mut file)),
+            // Whoever has it locked lives.
+            Err(_) => Ok(read_info(&mut file).map(|info| LockInfo { heartbeat: source::now(), ..info })),
         }
     }
 
-    async fn break_lock(&self) -> Result<()> {
-        fs::remove_file(&self.path(LOCK)).map_err(failed)
+    async fn break_lock(&self, id: Uuid) -> Result<Option<LockInfo>> {
+        let holder = self.holder().await?.filter(|holder| holder.id == id);
+        if holder.is_some() {
+            fs::remove_file(&self.path(LOCK)).map_err(failed)?;
+        }
+        Ok(holder)
     }
 
     fn place(&self, path: &str) -> String {
@@ -213,6 +234,17 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, FsError> +
     let done = tokio::task::spawn_blocking(work).await;
     crash_point::pass();
     done.map_err(|_| Error::failed("a write to the state's folder did not finish"))?.map_err(failed)
+}
+
+/// Which file it is. Each one that is put has an inode and a time of its own, as far as the system has these.
+fn version(path: &Path) -> Option<Version> {
+    let metadata = path.metadata().ok()?;
+    let time = metadata.modified().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?.as_nanos();
+    #[cfg(unix)]
+    let inode = std::os::unix::fs::MetadataExt::ino(&metadata);
+    #[cfg(not(unix))]
+    let inode = 0;
+    Some(Version(format!("{inode}-{}-{time}", metadata.len())))
 }
 
 fn open_lock(path: &Path) -> Result<File> {

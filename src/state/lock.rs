@@ -9,11 +9,21 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::backend::{Acquired, Backend, HeldLock};
+use super::job;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Events};
 
-/// How long to wait between two tries for a lock that another holds.
+/// How long to wait between the first two tries for a lock that another holds.
 const RETRY: Duration = Duration::from_millis(200);
+
+/// How long that may become while it is held on.
+const SLOWEST_RETRY: Duration = Duration::from_secs(2);
+
+/// How often a holder gives a sign of life where others can see it.
+pub(super) const HEARTBEAT: Duration = Duration::from_secs(10);
+
+/// After how long without a sign of life a holder is taken to be gone.
+pub const MISSED: Duration = Duration::from_secs(60);
 
 /// Who holds a lock, and what for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +43,9 @@ pub struct LockInfo {
     pub at: Timestamp,
     /// When its holder last gave a sign of life.
     pub heartbeat: Timestamp,
+    /// Where the job that it runs in can be looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<String>,
 }
 
 impl LockInfo {
@@ -48,7 +61,30 @@ impl LockInfo {
             command: command.to_owned(),
             at: now,
             heartbeat: now,
+            job: job::url(&|name| std::env::var(name).ok().filter(|value| !value.is_empty())),
         }
+    }
+
+    /// A lock that is held by somebody who has not said yet who it is.
+    #[cfg(feature = "postgres")]
+    pub(super) fn unknown() -> Self {
+        let (now, unknown) = (source::now(), || "unknown".to_owned());
+        Self {
+            id: Uuid::nil(),
+            who: unknown(),
+            host: unknown(),
+            pid: 0,
+            command: unknown(),
+            at: now,
+            heartbeat: now,
+            job: None,
+        }
+    }
+
+    /// For how long its holder has given no sign of life, if that is so long that it must be gone.
+    pub fn silent_for(&self, now: Timestamp) -> Option<Duration> {
+        let silent = now.duration_since(self.heartbeat).unsigned_abs();
+        (now > self.heartbeat && silent >= MISSED).then_some(silent)
     }
 }
 
@@ -90,6 +126,7 @@ impl Lock {
     ) -> Result<Self> {
         let deadline = tokio::time::Instant::now() + timeout;
         let mut told = false;
+        let mut pause = RETRY;
         loop {
             match backend.acquire(&info).await? {
                 Acquired::Held { held, previous } => {
@@ -102,7 +139,7 @@ impl Lock {
                     }
                     return Ok(Self { info, held });
                 }
-                Acquired::Taken(holder) if tokio::time::Instant::now() + RETRY > deadline => {
+                Acquired::Taken(holder) if tokio::time::Instant::now() + pause.min(RETRY) > deadline => {
                     return Err(locked(&holder));
                 }
                 Acquired::Taken(holder) => {
@@ -112,7 +149,9 @@ impl Lock {
                         events.send(Event::Notice { text });
                         told = true;
                     }
-                    tokio::time::sleep(RETRY).await;
+                    let left = deadline.saturating_duration_since(tokio::time::Instant::now());
+                    tokio::time::sleep(pause.min(left)).await;
+                    pause = (pause * 3 / 2).min(SLOWEST_RETRY);
                 }
             }
         }
@@ -144,13 +183,30 @@ impl Lock {
     }
 }
 
+/// Does something that a lock needs at its end where nothing can be waited for: as it is dropped. Outside of a runtime that can
+/// wait, nothing is done.
+#[cfg(any(feature = "s3", feature = "postgres"))]
+pub(super) fn finish(work: impl Future<Output = ()>) {
+    use tokio::runtime::{Handle, RuntimeFlavor};
+    if let Ok(runtime) = Handle::try_current()
+        && runtime.runtime_flavor() == RuntimeFlavor::MultiThread
+        && !std::thread::panicking()
+    {
+        tokio::task::block_in_place(|| runtime.block_on(work));
+    }
+}
+
 fn locked(holder: &LockInfo) -> Error {
     let since = holder.at.strftime("%Y-%m-%d %H:%M:%S UTC");
     Error::new(ErrorKind::Locked, format!("the state is locked by {}@{}", holder.who, holder.host))
-        .with_detail([
-            format!("`{}` as process {} since {since}", holder.command, holder.pid),
-            format!("lock {}", holder.id),
-        ])
+        .with_detail([format!("`{}` as process {} since {since}", holder.command, holder.pid)])
+        .with_detail(holder.job.as_ref().map(|job| format!("in {job}")))
+        .with_detail(
+            holder
+                .silent_for(source::now())
+                .map(|silent| format!("its last sign of life was {} s ago, so it is probably gone", silent.as_secs())),
+        )
+        .with_detail([format!("lock {}", holder.id)])
         .with_hint(format!(
             "wait for it (`--lock-timeout 5m`), or break it with `deployctl state unlock {}` if nothing runs there",
             holder.id

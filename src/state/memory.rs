@@ -8,8 +8,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use uuid::Uuid;
 
-use super::backend::{Acquired, Backend, Condition, HeldLock, Log};
+use super::backend::{Acquired, Backend, Condition, HeldLock, Log, Version};
 use super::lock::LockInfo;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -62,6 +63,12 @@ struct Disk {
 struct File {
     number: u64,
     bytes: Vec<u8>,
+}
+
+impl File {
+    fn version(&self) -> Version {
+        Version(self.number.to_string())
+    }
 }
 
 impl MemoryBackend {
@@ -205,19 +212,25 @@ fn refused(path: &str, fault: Fault) -> Error {
 
 #[async_trait]
 impl Backend for MemoryBackend {
-    async fn get(&self, path: &str) -> Result<Option<Vec<u8>>> {
+    async fn read(&self, path: &str) -> Result<Option<(Vec<u8>, Version)>> {
         let disk = self.disk();
         disk.up()?;
-        Ok(disk.written.get(path).map(|file| file.bytes.clone()))
+        Ok(disk.written.get(path).map(|file| (file.bytes.clone(), file.version())))
     }
 
-    async fn put(&self, path: &str, bytes: Vec<u8>, condition: Condition) -> Result<bool> {
+    async fn put(&self, path: &str, bytes: Vec<u8>, condition: Condition) -> Result<Option<Version>> {
         let mut disk = self.disk();
         disk.up()?;
-        if condition == Condition::Absent && disk.written.contains_key(path) {
-            return Ok(false);
+        let holds = match (condition, disk.written.get(path)) {
+            (Condition::Any, _) | (Condition::Absent, None) => true,
+            (Condition::Absent, Some(_)) | (Condition::Matches(_), None) => false,
+            (Condition::Matches(version), Some(file)) => version == file.version(),
+        };
+        if !holds {
+            return Ok(None);
         }
-        disk.change(path, |disk| disk.put(path, bytes)).map(|()| true)
+        disk.change(path, |disk| disk.put(path, bytes))?;
+        Ok(disk.written.get(path).map(File::version))
     }
 
     async fn log(&self, path: &str) -> Result<Box<dyn Log>> {
@@ -259,11 +272,11 @@ impl Backend for MemoryBackend {
         Ok(disk.lock.clone().filter(|_| disk.locked_by == disk.process))
     }
 
-    async fn break_lock(&self) -> Result<()> {
+    async fn break_lock(&self, id: Uuid) -> Result<Option<LockInfo>> {
         let mut disk = self.disk();
         disk.up()?;
-        disk.lock = None;
-        Ok(())
+        let held = disk.lock.as_ref().is_some_and(|holder| holder.id == id) && disk.locked_by == disk.process;
+        Ok(if held { disk.lock.take() } else { None })
     }
 
     fn place(&self, path: &str) -> String {

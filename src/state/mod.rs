@@ -11,26 +11,38 @@ mod document;
 mod envelope;
 mod frames;
 mod history;
+mod job;
 mod journal;
 mod keys;
 mod local;
 mod lock;
 mod memory;
+mod migration;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod revision;
+#[cfg(feature = "s3")]
+mod s3;
 mod sealing;
 mod settle;
 mod store;
 #[cfg(test)]
 mod tests;
+mod unpushed;
 mod upgrade;
 
-pub use backend::{Acquired, Backend, Condition, HeldLock, Log};
+pub use backend::{Acquired, Backend, Condition, HeldLock, Log, Publication, Version};
 pub use blobs::Blobs;
 pub use document::{Deposed, ProviderRef, Record, State, Status};
 pub use history::{AuditEntry, HISTORY_FORMAT_VERSION};
 pub use journal::{Entry, Interrupted, JOURNAL_FORMAT_VERSION, Journal, RunHeader};
 pub use keys::{DataKey, Keys, STATE_KEY_VARIABLE};
-pub use lock::{Lock, LockInfo};
+pub use lock::{Lock, LockInfo, MISSED};
 pub use memory::{Fault, Kept, MemoryBackend};
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresSettings;
 pub use revision::Revision;
+#[cfg(feature = "s3")]
+pub use s3::{AssumeRole, S3Settings};
 pub use store::{BackendConfig, KeptInputs, Loaded, Pruned, Retention, RunOutcome, Store};
+pub use unpushed::is_unpushed;

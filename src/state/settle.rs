@@ -9,7 +9,7 @@ use std::sync::Arc;
 use deployctl_sdk::{Address, source};
 use jiff::Timestamp;
 
-use super::backend::Condition;
+use super::backend::{Condition, Publication, Version};
 use super::codec;
 use super::document::{Record, State};
 use super::envelope::{STATE, Wrapped};
@@ -17,7 +17,7 @@ use super::history::{self, AuditEntry, HISTORY, HISTORY_FORMAT_VERSION};
 use super::journal::{Entry, Fold, JOURNAL, Journal, RunHeader};
 use super::lock::Lock;
 use super::revision::{self, Revision};
-use super::store::{Loaded, RunOutcome, STATE_FILE, Store};
+use super::store::{Loaded, RunOutcome, STATE_FILE, Store, is_stray};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Ledger;
 use crate::plan::Summary;
@@ -30,7 +30,8 @@ impl Store {
     /// journal cannot be written.
     pub async fn begin(&self, lock: &Lock, header: RunHeader, base: &State) -> Result<Journal> {
         lock.check().await?;
-        let serial = self.settle_earlier(lock).await?.map_or(0, |state| state.serial);
+        let (state, version) = self.settle_earlier(lock).await?.unzip();
+        let serial = state.map_or(0, |state| state.serial);
         if serial != header.base_serial {
             let (found, expected) = (serial, header.base_serial);
             return Err(Error::new(
@@ -40,27 +41,47 @@ impl Store {
             .with_hint("it was changed in the meantime: make a new plan"));
         }
         let key = self.keys.ready().await?.clone();
-        Journal::begin(&*self.backend, key, header, base).await
+        let journal = Journal::begin(&*self.backend, key, header, base, version).await?;
+        Ok(journal.with_rest(self.rest(lock)))
     }
 
-    /// Completes what an earlier run had left to be written after its end, and answers the state.
-    async fn settle_earlier(&self, lock: &Lock) -> Result<Option<State>> {
-        let stored = self.stored().await?;
-        let Some(bytes) = self.backend.get(JOURNAL).await? else { return Ok(stored.map(|stored| stored.state)) };
-        let (state, last_run) = stored.map(|stored| (stored.state, stored.last_run)).unzip();
-        let Some(read) = self.journal(state.as_ref()).await? else {
-            // Not even its header is whole, so nothing had been started.
-            debug_assert!(!bytes.is_empty());
-            self.backend.delete(JOURNAL).await?;
-            return Ok(state);
-        };
-        if last_run.flatten() == Some(read.header.run) {
-            self.close(&read.header, &read.fold, state.as_ref().map_or(0, |state| state.serial)).await?;
-            return Ok(state);
+    /// Writes what is left to be written of a run that ended.
+    pub(super) async fn settle_ended(&self, lock: &Lock) -> Result<()> {
+        let state = self.stored().await?.map(|(stored, _)| stored.state);
+        match self.journal(state.as_ref()).await? {
+            Some(read) if read.fold.finished.is_some() => self.settle_earlier(lock).await.map(|_| ()),
+            _ => Ok(()),
         }
-        self.fits(&read.header, state.as_ref().map_or(0, |state| state.serial))?;
+    }
+
+    /// Completes what an earlier run had left to be written after its end, and answers the state with the document that it
+    /// is in.
+    async fn settle_earlier(&self, lock: &Lock) -> Result<Option<(State, Version)>> {
+        let (stored, bytes) = tokio::try_join!(self.stored(), self.backend.read_log(JOURNAL))?;
+        let last_run = stored.as_ref().and_then(|(stored, _)| stored.last_run);
+        let stored = stored.map(|(stored, version)| (stored.state, version));
+        if bytes.is_none() {
+            return Ok(stored);
+        }
+        let state = stored.as_ref().map(|(state, _)| state);
+        let serial = state.map_or(0, |state| state.serial);
+        let read = self.read_journal(bytes, state).await?;
+        let Some(read) = read.filter(|read| !is_stray(read, serial)) else {
+            // Nothing had been started in it.
+            self.backend.end_log(JOURNAL).await?;
+            return Ok(stored);
+        };
+        if last_run == Some(read.header.run) {
+            if let Some(state) = state {
+                self.close(&read.header, &read.fold, state).await?;
+            }
+            return Ok(stored);
+        }
+        self.fits(&read.header, serial)?;
         if read.fold.finished.is_some() {
-            return self.settle(lock, &read.header, &read.fold).await.map(Some);
+            let base = stored.map(|(_, version)| version);
+            self.settle(lock, &read.header, &read.fold, base).await?;
+            return Ok(self.stored().await?.map(|(stored, version)| (stored.state, version)));
         }
         Err(Error::failed(format!(
             "`{}` of {} was interrupted, and is not settled yet",
@@ -75,11 +96,15 @@ impl Store {
     /// When the lock is lost or something cannot be written; the journal then stays, and the next command completes it.
     pub async fn commit(&self, lock: &Lock, mut journal: Journal, outcome: RunOutcome) -> Result<State> {
         journal.append(vec![Entry::Finished { at: source::now(), outcome }]).await?;
-        self.settle(lock, &journal.header, &journal.fold).await
+        if let Some(failure) = journal.cut_off() {
+            return Err(failure);
+        }
+        self.settle(lock, &journal.header, &journal.fold, journal.base).await
     }
 
-    /// Writes what a run that ended comes to. All of it can be done again with the same result.
-    async fn settle(&self, lock: &Lock, header: &RunHeader, fold: &Fold) -> Result<State> {
+    /// Writes what a run that ended comes to, in the stead of the document `base`. All of it can be done again with the same
+    /// result.
+    async fn settle(&self, lock: &Lock, header: &RunHeader, fold: &Fold, base: Option<Version>) -> Result<State> {
         lock.check().await?;
         let state = fold.ended(header);
         let changed = fold.finished.as_ref().filter(|(_, outcome)| outcome.changed);
@@ -96,17 +121,31 @@ impl Store {
             }
             lock.check().await?;
             let Wrapped { bytes, checksum, .. } = document;
-            self.backend.put(STATE_FILE, bytes, Condition::Any).await?;
-            self.remember(checksum, codec::Stored { state: state.clone(), last_run: Some(header.run) });
+            let condition = base.map_or(Condition::Absent, Condition::Matches);
+            match self.backend.put(STATE_FILE, bytes, condition).await? {
+                Some(_) => self.remember(checksum, codec::Stored { state: state.clone(), last_run: Some(header.run) }),
+                None => self.was_written_for(header).await?,
+            }
         }
-        self.close(header, fold, state.serial).await?;
+        self.close(header, fold, &state).await?;
         Ok(state)
+    }
+
+    /// Sees that the state in whose stead this run's could not be put is this run's: whoever took the lock over completed it.
+    async fn was_written_for(&self, header: &RunHeader) -> Result<()> {
+        let there = self.stored().await?;
+        if there.is_some_and(|(there, _)| there.last_run == Some(header.run)) {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Locked, "the state was written by somebody else in the middle of the run").with_hint(
+            "the lock had been broken; `deployctl history` shows what was done, and the next plan what is left",
+        ))
     }
 
     /// Whether a state holds something else than the one that is there. A run whose every action failed with nothing done
     /// counts as a run, and leaves nothing to go back to.
     async fn differs(&self, state: &State) -> Result<bool> {
-        let before = self.stored().await?.map(|stored| stored.state);
+        let before = self.stored().await?.map(|(stored, _)| stored.state);
         Ok(before.map_or(!state.records.is_empty() || !state.outputs.is_empty(), |before| {
             before.lineage != state.lineage || before.records != state.records || before.outputs != state.outputs
         }))
@@ -135,12 +174,12 @@ impl Store {
     }
 
     /// What comes after the state: the line in the history, and the journal goes.
-    async fn close(&self, header: &RunHeader, fold: &Fold, serial: u64) -> Result<()> {
+    async fn close(&self, header: &RunHeader, fold: &Fold, state: &State) -> Result<()> {
         if let Some((at, outcome)) = fold.finished.as_ref().filter(|(_, outcome)| outcome.changed) {
             let entry = AuditEntry {
                 format_version: HISTORY_FORMAT_VERSION,
                 run: header.run,
-                serial,
+                serial: state.serial,
                 at: *at,
                 who: header.who.clone(),
                 host: header.host.clone(),
@@ -150,13 +189,23 @@ impl Store {
                 summary: outcome.summary,
                 actions: outcome.ledger.entries.clone(),
             };
-            self.backend.put(HISTORY, Vec::new(), Condition::Absent).await?;
-            let history = self.backend.get(HISTORY).await?.unwrap_or_default();
-            if let Some((place, line)) = history::line(&entry, &history, &self.backend.place(HISTORY))? {
-                self.backend.log(HISTORY).await?.append(place, line).await?;
+            let history = self.backend.read_log(HISTORY).await?;
+            let line = history::line(&entry, history.as_deref().unwrap_or_default(), &self.backend.place(HISTORY))?;
+            if let Some((place, line)) = line {
+                let begun = if history.is_none() { self.backend.begin_log(HISTORY, Vec::new()).await? } else { None };
+                let mut log = match begun {
+                    Some(log) => log,
+                    None => self.backend.log(HISTORY).await?,
+                };
+                log.append(place, line).await?;
+            }
+            if self.backend.is_asked() {
+                let revision = self.revision(state.serial).await?;
+                let revision = revision.as_ref().filter(|revision| Some(revision.inputs) == header.inputs);
+                self.backend.publish(&Publication { state, revision, audit: &entry }).await?;
             }
         }
-        self.backend.delete(JOURNAL).await
+        self.backend.end_log(JOURNAL).await
     }
 
     /// Writes a state that was edited without a run.
@@ -166,7 +215,7 @@ impl Store {
     pub async fn save(&self, lock: &Lock, state: State, command: &str) -> Result<State> {
         lock.check().await?;
         let before = self.settle_earlier(lock).await?;
-        let before = before.unwrap_or_else(|| State::new(state.lineage));
+        let before = before.map_or_else(|| State::new(state.lineage), |(state, _)| state);
         let header = RunHeader::bare(command, state.lineage, before.serial);
         let mut journal = self.begin(lock, header, &before).await?;
         journal.append(edits(&before, state)).await?;
@@ -191,12 +240,12 @@ impl Store {
         resolved: Vec<(Address, Option<Record>)>,
     ) -> Result<State> {
         lock.check().await?;
-        let stored = self.stored().await?.map(|stored| stored.state);
+        let (stored, version) = self.stored().await?.map(|(stored, version)| (stored.state, version)).unzip();
         let read = match self.journal(stored.as_ref()).await? {
             Some(read) if loaded.run.as_ref().is_some_and(|run| run.run == read.header.run) => read,
             _ => return Ok(loaded.state),
         };
-        let mut journal = Journal::resume(&*self.backend, self.keys.ready().await?.clone(), read).await?;
+        let mut journal = Journal::resume(&*self.backend, self.keys.ready().await?.clone(), read, version).await?;
         let outcome = RunOutcome {
             result: "killed; its record was completed afterwards".to_owned(),
             ok: false,

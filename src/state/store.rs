@@ -1,15 +1,16 @@
 //! One environment's state: what is read, looked up, pruned and copied. How a run is written is in `settle`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use deployctl_sdk::{Digest, Lineage, source};
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::backend::{Backend, Condition};
+use super::backend::{Backend, Version};
 use super::blobs::{self, Blobs};
 use super::codec;
 use super::document::State;
@@ -19,13 +20,21 @@ use super::journal::{self, Interrupted, JOURNAL, ReadBack, RunHeader};
 use super::keys::{DataKey, Keys, STATE_KEY_VARIABLE};
 use super::local::Local;
 use super::lock::{Lock, LockInfo};
+#[cfg(feature = "postgres")]
+use super::postgres::{Postgres, PostgresSettings};
 use super::revision::{self, Revision};
+#[cfg(feature = "s3")]
+use super::s3::{S3, S3Settings};
 use super::sealing::Sealing;
+use super::unpushed::Rest;
 use crate::error::{Error, Result};
 use crate::event::{Events, Ledger};
 use crate::plan::Summary;
 
 pub(super) const STATE_FILE: &str = "state.json";
+
+/// How many documents are asked for at one time where many are.
+pub(super) const AT_ONCE: usize = 16;
 
 /// Where a state is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +44,25 @@ pub enum BackendConfig {
         /// The folder.
         folder: PathBuf,
     },
+    /// In a bucket of an S3 server; each environment has its own prefix below the key.
+    #[cfg(feature = "s3")]
+    S3(S3Settings),
+    /// In a PostgreSQL database; each environment is a row of its own below the key.
+    #[cfg(feature = "postgres")]
+    Postgres(PostgresSettings),
+}
+
+impl BackendConfig {
+    /// The place of an environment's state there; nothing is asked of a server before something has to be.
+    fn open(&self, environment: &str) -> Arc<dyn Backend> {
+        match self {
+            Self::Local { folder } => Arc::new(Local::new(folder, environment)),
+            #[cfg(feature = "s3")]
+            Self::S3(settings) => Arc::new(S3::new(settings.clone(), environment)),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(settings) => Arc::new(Postgres::new(settings.clone(), environment)),
+        }
+    }
 }
 
 /// One environment's state.
@@ -44,6 +72,8 @@ pub struct Store {
     pub(super) blobs: Blobs,
     /// The state that was last read or written, by its document's checksum: one run looks at it several times.
     last: Mutex<Option<(Digest, codec::Stored)>>,
+    /// Where this machine keeps what cannot be written any more in the middle of a run; not needed where the state is here.
+    rest: Option<Arc<dyn Backend>>,
 }
 
 /// A state as it was read, an unfinished run's journal taken in.
@@ -101,17 +131,33 @@ impl Store {
     /// # Errors
     /// A data key in the environment that is none.
     pub async fn open(config: &BackendConfig, environment: &str) -> Result<Self> {
-        let BackendConfig::Local { folder } = config;
         let given = std::env::var(STATE_KEY_VARIABLE).ok().filter(|text| !text.is_empty());
         let given = given.map(|text| DataKey::parse(&text, STATE_KEY_VARIABLE)).transpose()?;
-        Ok(Self::open_on(Arc::new(Local::new(folder, environment)), given))
+        Ok(Self::open_on(config.open(environment), given))
+    }
+
+    /// Keeps what cannot be written any more in the middle of a run in a folder of this machine, if the state is elsewhere.
+    #[must_use]
+    pub fn keeping_rest_in(mut self, folder: &Path, environment: &str) -> Self {
+        self.rest = (!self.backend.keeps_key()).then(|| Arc::new(Local::new(folder, environment)) as Arc<dyn Backend>);
+        self
+    }
+
+    pub(super) fn rest(&self, lock: &Lock) -> Option<Rest> {
+        let backend = self.rest.clone()?;
+        Some(Rest { backend, lock: lock.info().id })
     }
 
     /// Opens a state in any backend.
     pub fn open_on(backend: Arc<dyn Backend>, given: Option<DataKey>) -> Self {
         let keys = Arc::new(Keys::new(backend.clone(), "key".to_owned(), given));
         let blobs = Blobs::new(backend.clone(), keys.clone());
-        Self { backend, keys, blobs, last: Mutex::default() }
+        Self { backend, keys, blobs, last: Mutex::default(), rest: None }
+    }
+
+    /// Where it is kept, for messages.
+    pub fn place(&self) -> String {
+        self.backend.place("")
     }
 
     /// Captured contents.
@@ -129,13 +175,15 @@ impl Store {
     /// # Errors
     /// A state or journal that is damaged, of a newer format, or sealed under another key.
     pub async fn load(&self) -> Result<Loaded> {
-        let stored = self.stored().await?;
-        let (exists, last_run) = (stored.is_some(), stored.as_ref().and_then(|stored| stored.last_run));
-        let state = stored.map(|stored| stored.state);
-        let (serial, last) = (state.as_ref().map_or(0, |state| state.serial), last_run);
-        let Some(read) = self.journal(state.as_ref()).await? else { return Ok(untouched(state, exists)) };
+        let (stored, journal) = tokio::try_join!(self.stored(), self.backend.read_log(JOURNAL))?;
+        let (exists, last_run) = (stored.is_some(), stored.as_ref().and_then(|(stored, _)| stored.last_run));
+        let state = stored.map(|(stored, _)| stored.state);
+        let serial = state.as_ref().map_or(0, |state| state.serial);
+        let Some(read) = self.read_journal(journal, state.as_ref()).await? else {
+            return Ok(untouched(state, exists));
+        };
         // A run that is in the state already has at most its line in the history left to be written.
-        if last == Some(read.header.run) {
+        if last_run == Some(read.header.run) || is_stray(&read, serial) {
             return Ok(untouched(state, exists));
         }
         self.fits(&read.header, serial)?;
@@ -156,7 +204,11 @@ impl Store {
     }
 
     pub(super) async fn journal(&self, state: Option<&State>) -> Result<Option<ReadBack>> {
-        let Some(bytes) = self.backend.get(JOURNAL).await? else { return Ok(None) };
+        self.read_journal(self.backend.read_log(JOURNAL).await?, state).await
+    }
+
+    pub(super) async fn read_journal(&self, bytes: Option<Vec<u8>>, state: Option<&State>) -> Result<Option<ReadBack>> {
+        let Some(bytes) = bytes else { return Ok(None) };
         let sealing = Sealing(self.keys.existing().await?);
         let base = |header: &RunHeader| state.cloned().unwrap_or_else(|| State::new(header.lineage));
         journal::read(&bytes, base, &sealing, &self.backend.place(JOURNAL))
@@ -174,18 +226,19 @@ impl Store {
         .with_hint("one of the two was put there by hand; put the other back, or move the journal away"))
     }
 
-    pub(super) async fn stored(&self) -> Result<Option<codec::Stored>> {
-        let Some(bytes) = self.backend.get(STATE_FILE).await? else { return Ok(None) };
+    /// The state that is there, and which document it is.
+    pub(super) async fn stored(&self) -> Result<Option<(codec::Stored, Version)>> {
+        let Some((bytes, version)) = self.backend.read(STATE_FILE).await? else { return Ok(None) };
         let place = self.backend.place(STATE_FILE);
         let (body, digest) = envelope::unwrap_known(&STATE, &bytes, &place)?;
         if let Some((known, stored)) = &*self.last.lock().unwrap_or_else(PoisonError::into_inner)
             && *known == digest
         {
-            return Ok(Some(stored.clone()));
+            return Ok(Some((stored.clone(), version)));
         }
         let stored = self.read_body(&body, &place).await?;
         self.remember(digest, stored.clone());
-        Ok(Some(stored))
+        Ok(Some((stored, version)))
     }
 
     pub(super) fn remember(&self, digest: Digest, stored: codec::Stored) {
@@ -244,12 +297,9 @@ impl Store {
     /// # Errors
     /// When no lock of that identity is held.
     pub async fn unlock(&self, id: Uuid) -> Result<LockInfo> {
-        match self.backend.holder().await? {
-            Some(holder) if holder.id == id => self.backend.break_lock().await.map(|()| holder),
-            _ => {
-                Err(Error::failed(format!("no lock {id} is held")).with_hint("`deployctl state locks` lists the locks"))
-            }
-        }
+        self.backend.break_lock(id).await?.ok_or_else(|| {
+            Error::failed(format!("no lock {id} is held")).with_hint("`deployctl state locks` lists the locks")
+        })
     }
 
     /// Every change of the state, oldest first.
@@ -257,7 +307,7 @@ impl Store {
     /// # Errors
     /// When it cannot be read or is damaged.
     pub async fn history(&self) -> Result<Vec<AuditEntry>> {
-        match self.backend.get(HISTORY).await? {
+        match self.backend.read_log(HISTORY).await? {
             Some(bytes) => history::read(&bytes, &self.backend.place(HISTORY)),
             None => Ok(Vec::new()),
         }
@@ -268,12 +318,13 @@ impl Store {
     /// # Errors
     /// When one cannot be read or is damaged.
     pub async fn revisions(&self) -> Result<Vec<Revision>> {
-        let mut revisions = Vec::new();
-        for path in self.backend.list(revision::FOLDER).await? {
-            if let Some(bytes) = self.backend.get(&path).await? {
-                revisions.push(Revision::from_bytes(&bytes, &self.backend.place(&path))?);
-            }
-        }
+        let paths = self.backend.list(revision::FOLDER).await?;
+        let read = stream::iter(&paths).map(|path| async move {
+            let bytes = self.backend.get(path).await?;
+            bytes.map(|bytes| Revision::from_bytes(&bytes, &self.backend.place(path))).transpose()
+        });
+        let read: Vec<Option<Revision>> = read.buffered(AT_ONCE).try_collect().await?;
+        let mut revisions: Vec<Revision> = read.into_iter().flatten().collect();
         revisions.sort_by_key(|revision: &Revision| revision.serial);
         Ok(revisions)
     }
@@ -321,48 +372,24 @@ impl Store {
         }
         let mut unneeded = self.backend.list(blobs::FOLDER).await?;
         unneeded.retain(|path| !needed.contains(path));
-        let mut gone = Vec::new();
-        for (_, revision) in &goes {
-            gone.extend(self.state_of(revision).await.ok());
-        }
+        let states = stream::iter(&goes).map(|(_, revision)| async move { self.state_of(revision).await.ok() });
+        let gone: Vec<Option<State>> = states.buffered(AT_ONCE).collect().await;
+        let gone = gone.into_iter().flatten().collect();
         let revisions = goes.iter().map(|(_, revision)| revision.serial).collect();
         let pruned = Pruned { revisions, contents: unneeded.len(), gone };
         if !dry_run {
-            for (_, revision) in &goes {
-                self.backend.delete(&revision::path_of(revision.serial)).await?;
-            }
-            for path in &unneeded {
-                self.backend.delete(path).await?;
-            }
+            let old: Vec<String> = goes.iter().map(|(_, revision)| revision::path_of(revision.serial)).collect();
+            self.backend.delete_all(&old).await?;
+            self.backend.delete_all(&unneeded).await?;
         }
         Ok(pruned)
     }
+}
 
-    /// Copies everything to another store, which must be empty, and checks that it arrived.
-    ///
-    /// # Errors
-    /// When the other one has a state, or something cannot be copied.
-    pub async fn copy_to(&self, other: &Self) -> Result<usize> {
-        if other.backend.get(STATE_FILE).await?.is_some() {
-            return Err(Error::failed(format!("there is a state in {} already", other.backend.place("")))
-                .with_hint("move it away first; nothing was copied"));
-        }
-        let mut paths = self.backend.list(revision::FOLDER).await?;
-        paths.extend(self.backend.list(blobs::FOLDER).await?);
-        paths.extend([HISTORY.to_owned(), JOURNAL.to_owned(), "key".to_owned()]);
-        // The state last: until it is there, the other place has none.
-        paths.push(STATE_FILE.to_owned());
-        let mut copied = 0;
-        for path in &paths {
-            let Some(bytes) = self.backend.get(path).await? else { continue };
-            other.backend.put(path, bytes.clone(), Condition::Any).await?;
-            if other.backend.get(path).await? != Some(bytes) {
-                return Err(Error::failed(format!("{} did not arrive whole", other.backend.place(path))));
-            }
-            copied += 1;
-        }
-        Ok(copied)
-    }
+/// Whether a journal is one that nothing goes on from: a run began it when its lock was gone already, and another had gone
+/// on. Nothing was started in it.
+pub(super) fn is_stray(read: &ReadBack, serial: u64) -> bool {
+    read.bare && read.header.base_serial != serial
 }
 
 fn untouched(state: Option<State>, exists: bool) -> Loaded {

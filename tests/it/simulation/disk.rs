@@ -8,10 +8,11 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use deployctl::error::Result;
-use deployctl::state::{Acquired, Backend, Condition, HeldLock, LockInfo, Log};
+use deployctl::state::{Acquired, Backend, Condition, HeldLock, LockInfo, Log, Version};
 use deployctl_sdk::Digest;
 use deployctl_sdk::conformance::Dice;
 use deployctl_sdk::sim::CrashPoints;
+use uuid::Uuid;
 
 /// The disk; clones are the same disk.
 #[derive(Clone, Default)]
@@ -112,17 +113,22 @@ impl SimDisk {
 
 #[async_trait]
 impl Backend for SimDisk {
-    async fn get(&self, path: &str) -> Result<Option<Vec<u8>>> {
-        Ok(self.inner().files.get(path).cloned())
+    async fn read(&self, path: &str) -> Result<Option<(Vec<u8>, Version)>> {
+        Ok(self.inner().files.get(path).map(|bytes| (bytes.clone(), version(bytes))))
     }
 
-    async fn put(&self, path: &str, bytes: Vec<u8>, condition: Condition) -> Result<bool> {
+    async fn put(&self, path: &str, bytes: Vec<u8>, condition: Condition) -> Result<Option<Version>> {
         let put = |inner: &mut Inner, bytes: Vec<u8>| {
-            let held = condition == Condition::Any || !inner.files.contains_key(path);
+            let held = match (&condition, inner.files.get(path)) {
+                (Condition::Any, _) | (Condition::Absent, None) => true,
+                (Condition::Absent, Some(_)) | (Condition::Matches(_), None) => false,
+                (Condition::Matches(expected), Some(there)) => *expected == version(there),
+            };
+            let now = version(&bytes);
             if held {
                 inner.files.insert(path.to_owned(), bytes);
             }
-            held
+            held.then_some(now)
         };
         let half = bytes.clone();
         let torn = |inner: &mut Inner| {
@@ -168,9 +174,12 @@ impl Backend for SimDisk {
         Ok(self.inner().holder.as_ref().map(|(holder, _)| holder.clone()))
     }
 
-    async fn break_lock(&self) -> Result<()> {
-        self.inner().holder = None;
-        Ok(())
+    async fn break_lock(&self, id: Uuid) -> Result<Option<LockInfo>> {
+        let mut inner = self.inner();
+        match &inner.holder {
+            Some((holder, _)) if holder.id == id => Ok(inner.holder.take().map(|(holder, _)| holder)),
+            _ => Ok(None),
+        }
     }
 
     fn place(&self, path: &str) -> String {
@@ -180,6 +189,10 @@ impl Backend for SimDisk {
     fn keeps_key(&self) -> bool {
         true
     }
+}
+
+fn version(bytes: &[u8]) -> Version {
+    Version(deployctl_sdk::Digest::of(bytes).to_string())
 }
 
 struct SimLog {
