@@ -31,6 +31,8 @@ pub struct Inputs {
     pub timestamp: String,
     /// What `uuid` answered, by place.
     pub uuids: BTreeMap<String, String>,
+    /// What was read of other configurations' states, by the names of the `data` blocks.
+    pub stacks: BTreeMap<Arc<str>, Value>,
     /// Whether the run was to remove everything: bringing it back removes everything again.
     pub removed: bool,
 }
@@ -45,6 +47,8 @@ struct RestingOut<'i> {
     env: &'i BTreeMap<String, Option<String>>,
     timestamp: &'i str,
     uuids: &'i BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    stacks: BTreeMap<&'i str, Tagged<'i>>,
     removed: bool,
 }
 
@@ -57,6 +61,8 @@ struct RestingIn {
     env: BTreeMap<String, Option<String>>,
     timestamp: String,
     uuids: BTreeMap<String, String>,
+    #[serde(default)]
+    stacks: BTreeMap<String, Box<RawValue>>,
     removed: bool,
 }
 
@@ -74,6 +80,7 @@ impl Inputs {
             env: &self.env,
             timestamp: &self.timestamp,
             uuids: &self.uuids,
+            stacks: self.stacks.iter().map(|(name, value)| (&**name, Tagged::new(value, &Clear))).collect(),
             removed: self.removed,
         };
         serde_json::to_vec(&resting).map_err(|error| format!("the inputs cannot be recorded: {error}"))
@@ -86,13 +93,17 @@ impl Inputs {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
         let resting: RestingIn = serde_json::from_slice(bytes)
             .map_err(|error| format!("the recorded inputs cannot be read (line {})", error.line()))?;
-        let variables = resting.variables.iter().map(|(name, text)| {
-            let value = TaggedSeed::new(&Clear).read(text.get().as_bytes());
-            let value = value.map_err(|_| format!("the recorded variable `{name}` cannot be read"))?;
-            Ok((Arc::from(name.as_str()), value))
-        });
+        let read = |what: &str, values: &BTreeMap<String, Box<RawValue>>| {
+            let values = values.iter().map(|(name, text)| {
+                let value = TaggedSeed::new(&Clear).read(text.get().as_bytes());
+                let value = value.map_err(|_| format!("the recorded {what} `{name}` cannot be read"))?;
+                Ok((Arc::from(name.as_str()), value))
+            });
+            values.collect::<Result<BTreeMap<Arc<str>, Value>, String>>()
+        };
         Ok(Self {
-            variables: variables.collect::<Result<_, String>>()?,
+            variables: read("variable", &resting.variables)?,
+            stacks: read("state", &resting.stacks)?,
             environment: resting.environment,
             files: resting.files,
             listings: resting.listings,
@@ -175,6 +186,11 @@ impl Recorder {
         let mut seen = self.seen();
         environment.clone_into(&mut seen.inputs.environment);
         seen.inputs.variables.clone_from(variables);
+    }
+
+    /// Remembers what was read of another configuration's state.
+    pub fn stack_read(&self, name: Arc<str>, value: Value) {
+        self.seen().inputs.stacks.insert(name, value);
     }
 
     /// The recorded inputs, when answering from them.
@@ -365,6 +381,13 @@ impl Outside for Recorder {
         let value = std::env::var(name).ok();
         self.seen().inputs.env.insert(name.to_owned(), value.clone());
         value
+    }
+
+    fn stack(&self, name: &str) -> Option<Value> {
+        match &self.origin {
+            Origin::Checkout => self.seen().inputs.stacks.get(name).cloned(),
+            Origin::Recorded(inputs) => inputs.stacks.get(name).cloned(),
+        }
     }
 
     fn timestamp(&self) -> String {

@@ -12,7 +12,7 @@
 //! Beside it stand [`event`] (what happens, as data), [`render`] (events and documents as text, JSON and Markdown), [`cli`]
 //! (the commands), [`inputs`] (everything a run was made from), [`providers`] (which providers there are), [`builtin`] (the
 //! provider that needs no engine), [`health`] (does it work), [`project`] (one configuration in one environment), [`import`] (what
-//! is to be managed from now on), [`logs`], [`diagnostic`] and [`error`] (complaints and failures),
+//! is to be managed from now on), [`logs`], [`stacks`] (where states are kept, and what is read of others'), [`diagnostic`] and [`error`] (complaints and failures),
 //! `upgrade` (records of older schemas), [`crash_point`] (where the tests kill it). `docs/architecture.md` is the map
 //! of the whole house.
 
@@ -34,5 +34,6 @@ pub mod plan;
 pub mod project;
 pub mod providers;
 pub mod render;
+pub mod stacks;
 pub mod state;
 mod upgrade;

@@ -16,6 +16,7 @@ use crate::lang::Outside;
 use crate::model::Graph;
 use crate::plan::{PREVENT_DESTROY, Plan, ResourceChange, SavedPlan};
 use crate::providers::{Connections, Providers};
+use crate::stacks;
 use crate::state::{BackendConfig, DataKey, Lock, LockInfo, Revision, State, Store};
 use crate::upgrade;
 
@@ -94,8 +95,11 @@ impl Project {
         };
         let variables = config::resolve_variables(&config, &inputs, &*recorder, &*recorder)?;
         let graph = Graph::build(&config).map_err(|found| Error::invalid(config.sources.clone(), found))?;
-        let store = Store::open(&backend_of(&config, &root)?, &environment).await?;
+        let store = open_store(&backend_of(&config, &root)?, &root, &environment).await?;
         recorder.resolved(&environment, &variables);
+        for (name, value) in stacks::read(&config, &root, &environment).await? {
+            recorder.stack_read(name, value);
+        }
         Ok(Self {
             root,
             environment,
@@ -149,7 +153,10 @@ impl Project {
     /// # Errors
     /// When the revision's inputs cannot be opened, or are not valid any more.
     pub async fn at_revision(&self, revision: &Revision) -> Result<Self> {
-        let (inputs, contents) = self.inputs_of(revision).await?;
+        let (mut inputs, contents) = self.inputs_of(revision).await?;
+        // Other configurations went on meanwhile: what they have now is what there is to refer to.
+        let present = self.recorder.inputs().stacks;
+        inputs.stacks.extend(present);
         let (store, providers, events) = (self.store.clone(), self.providers.clone(), self.events.clone());
         Self::from_inputs(self.root.clone(), inputs, contents, store, providers, events)
     }
@@ -177,7 +184,7 @@ impl Project {
         let mut project = Self::from_inputs(root, saved.inputs, saved.contents, store, providers, events)?;
         let wanted = backend_of(&project.config, &project.root)?;
         if wanted != nearby {
-            project.store = Arc::new(Store::open(&wanted, &header.environment).await?);
+            project.store = Arc::new(open_store(&wanted, &project.root, &header.environment).await?);
         }
         Ok((project, saved.plan))
     }
@@ -415,17 +422,14 @@ pub async fn inputs_of(store: &Store, revision: &Revision) -> Result<(Inputs, Ha
 /// Where the configuration says that the state is.
 ///
 /// # Errors
-/// A backend that this build has not.
+/// A backend that this build has not, and what a backend needs and was not given.
 pub fn backend_of(config: &Configuration, root: &Path) -> Result<BackendConfig> {
-    let Some((kind, body)) = &config.settings.state else {
-        return Ok(BackendConfig::Local { folder: root.join(".deployctl") });
-    };
-    if &**kind != "local" {
-        return Err(Error::usage(format!("this build of deployctl has no state backend `{kind}`"))
-            .with_hint("`state \"local\" {}` keeps the state beside the configuration"));
-    }
-    let path = body.attribute("path").and_then(|attribute| attribute.value.as_plain_string());
-    Ok(BackendConfig::Local { folder: root.join(path.unwrap_or_else(|| ".deployctl".to_owned())) })
+    stacks::backend_of(config.settings.state.as_ref(), root)
+}
+
+/// Opens a configuration's state; what cannot be written there any more in the middle of a run is kept in its folder.
+async fn open_store(backend: &BackendConfig, root: &Path, environment: &str) -> Result<Store> {
+    Ok(Store::open(backend, environment).await?.keeping_rest_in(&root.join(".deployctl"), environment))
 }
 
 fn check_version(config: &Configuration) -> Result<()> {

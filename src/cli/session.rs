@@ -98,7 +98,8 @@ impl Session<'_> {
                 (BackendConfig::Local { folder }, Arc::from(environment))
             }
         };
-        Ok((Store::open(&backend, &environment).await?, environment))
+        let store = Store::open(&backend, &environment).await?;
+        Ok((store.keeping_rest_in(&folder(&self.settings.dir)?.join(".deployctl"), &environment), environment))
     }
 
     /// Connections for what a state holds, made when they are first needed.
@@ -222,7 +223,7 @@ pub fn folder(dir: &Path) -> Result<PathBuf> {
 
 /// What stands around a plan of this project.
 pub fn frame<'p>(project: &'p Project, saved: Option<&'p str>) -> Frame<'p> {
-    let backend = project.config().settings.state.as_ref().map_or("local", |(kind, _)| &**kind);
+    let backend = project.config().settings.state.as_ref().map_or("local", |state| &*state.kind);
     Frame { name: project.root().file_name().and_then(|name| name.to_str()), backend: Some(backend), saved }
 }
 

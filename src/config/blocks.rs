@@ -6,6 +6,7 @@ use std::time::Duration;
 use deployctl_sdk::{AttrPath, Type, Value};
 
 use super::body::Body;
+use super::state_block::StateBlock;
 use crate::diagnostic::Span;
 use crate::lang::Expression;
 
@@ -14,8 +15,8 @@ use crate::lang::Expression;
 pub struct Settings {
     /// Which versions of deployctl the configuration is for.
     pub required_version: Option<(semver::VersionReq, Span)>,
-    /// Where the state is kept: the kind, and its settings.
-    pub state: Option<(Arc<str>, Body)>,
+    /// Where the state is kept.
+    pub state: Option<StateBlock>,
     /// How long revisions are kept.
     pub retention: Retention,
     /// The block's header, if there is one.
@@ -110,6 +111,24 @@ pub struct ProviderBlock {
     pub span: Span,
     /// Its settings.
     pub body: Body,
+}
+
+/// `data "deployctl_state" "name" { … }`: what another configuration's state holds, for reading.
+#[derive(Debug, Clone)]
+pub struct DataBlock {
+    /// Its name.
+    pub name: Arc<str>,
+    /// The block's header.
+    pub span: Span,
+    /// Which environment of the other configuration; the same as of this one where it does not say.
+    pub environment: Option<Arc<str>>,
+    /// Where that state is kept.
+    pub state: StateBlock,
+}
+
+impl DataBlock {
+    /// The one kind there is.
+    pub const STATE: &str = "deployctl_state";
 }
 
 /// `resource "type" "name" { … }`.

@@ -42,6 +42,11 @@ impl<'c> Fields<'c> {
         Some(self.body.attributes.remove(at))
     }
 
+    /// Puts an attribute back that was taken out to be looked at.
+    pub fn give_back(&mut self, attribute: BodyAttribute) {
+        self.body.attributes.push(attribute);
+    }
+
     /// Takes the value of an attribute out.
     pub fn expression(&mut self, name: &'static str) -> Option<Expression> {
         self.attribute(name).map(|attribute| attribute.value)

@@ -21,6 +21,7 @@ mod parse;
 mod read_blocks;
 mod read_resource;
 mod schemas;
+mod state_block;
 mod syntax;
 mod syntax_error;
 #[cfg(test)]
@@ -35,8 +36,8 @@ use std::sync::Arc;
 use deployctl_sdk::Address;
 
 pub use blocks::{
-    Assignment, Condition, Deployment, EnvironmentBlock, Health, IgnoreChanges, Lifecycle, Local, OutputBlock,
-    ProviderBlock, ResourceBlock, Retention, Retry, Settings, Strategy, Timeouts, Variable,
+    Assignment, Condition, DataBlock, Deployment, EnvironmentBlock, Health, IgnoreChanges, Lifecycle, Local,
+    OutputBlock, ProviderBlock, ResourceBlock, Retention, Retry, Settings, Strategy, Timeouts, Variable,
 };
 pub use body::{Body, BodyAttribute, BodyBlock, Label};
 pub use check::check;
@@ -45,6 +46,7 @@ pub use health::{BadHealth, HealthCheck, Probe};
 pub use load::{load, load_checked};
 pub use parse::parse;
 pub use schemas::Schemas;
+pub use state_block::StateBlock;
 pub use variables::{VariableInputs, resolve_variables, select_environment};
 
 use crate::diagnostic::SourceMap;
@@ -63,6 +65,8 @@ pub struct Configuration {
     pub locals: BTreeMap<Arc<str>, Local>,
     /// The outputs, by name.
     pub outputs: BTreeMap<Arc<str>, OutputBlock>,
+    /// The states of other configurations that are read, by name.
+    pub data: BTreeMap<Arc<str>, DataBlock>,
     /// The provider blocks, in the order of the files.
     pub providers: Vec<ProviderBlock>,
     /// The resource blocks, in the order of the files.

@@ -10,11 +10,11 @@ use crate::diagnostic::{Diagnostic, Span, did_you_mean};
 use crate::error::{Error, Result};
 
 /// The blocks there are.
-const BLOCKS: [&str; 8] =
-    ["deployctl", "variable", "locals", "output", "provider", "resource", "deployment", "environment"];
+const BLOCKS: [&str; 9] =
+    ["deployctl", "variable", "locals", "output", "provider", "data", "resource", "deployment", "environment"];
 
 /// Blocks that people know from elsewhere.
-const UNSUPPORTED: [&str; 4] = ["module", "data", "secret", "dynamic"];
+const UNSUPPORTED: [&str; 3] = ["module", "secret", "dynamic"];
 
 /// Reads texts (each with its path relative to the configuration's folder) into a configuration.
 ///
@@ -91,6 +91,12 @@ impl Builder {
                 if let Some(output) = read_blocks::output(block, complaints) {
                     let name = output.name.clone();
                     add("output", &mut self.configuration.outputs, name, output, |output| output.span, complaints);
+                }
+            }
+            "data" => {
+                if let Some(data) = read_blocks::data(block, complaints) {
+                    let name = data.name.clone();
+                    add("data source", &mut self.configuration.data, name, data, |data| data.span, complaints);
                 }
             }
             "environment" => {

@@ -1,20 +1,18 @@
-//! Reads every kind of block but `resource`: `deployctl`, `variable`, `locals`, `output`, `provider`, `deployment`,
+//! Reads every kind of block but `resource`: `deployctl`, `variable`, `locals`, `output`, `provider`, `data`, `deployment`,
 //! `environment`.
-
-use std::sync::Arc;
 
 use deployctl_sdk::Type;
 use hcl_edit::Span as _;
 use hcl_edit::expr::Expression as Tree;
 
 use super::blocks::{
-    Assignment, Deployment, EnvironmentBlock, Local, OutputBlock, ProviderBlock, Retention, Settings, Strategy,
-    Variable,
+    Assignment, DataBlock, Deployment, EnvironmentBlock, Local, OutputBlock, ProviderBlock, Retention, Settings,
+    Strategy, Variable,
 };
-use super::body::{Body, BodyBlock, key_text};
+use super::body::{BodyBlock, key_text};
 use super::fields::{Fields, no_labels};
 use super::read_resource::condition;
-use super::{labels, version};
+use super::{labels, state_block, version};
 use crate::diagnostic::{Diagnostic, Span, did_you_mean};
 use crate::lang::{self, Expression};
 
@@ -41,31 +39,10 @@ pub(super) fn settings(block: BodyBlock, complaints: &mut Vec<Diagnostic>) -> Se
     fields.finish();
     Settings {
         required_version,
-        state: state(states, complaints),
+        state: state_block::state(states, complaints),
         retention: retention_block.map(|block| retention(block, complaints)).unwrap_or_default(),
         span: Some(span),
     }
-}
-
-fn state(blocks: Vec<BodyBlock>, complaints: &mut Vec<Diagnostic>) -> Option<(Arc<str>, Body)> {
-    let mut blocks = blocks.into_iter();
-    let block = blocks.next()?;
-    for other in blocks {
-        let message = "`state` stands twice in one `deployctl`";
-        complaints
-            .push(Diagnostic::error(other.body.span, message, "again here").with_label(block.body.span, "first here"));
-    }
-    let [kind] = labels::names(&block, ["a kind"], "state \"local\"", complaints)?;
-    if &*kind.text != "local" {
-        let message = format!("there is no state backend `{}`", kind.text);
-        complaints
-            .push(Diagnostic::error(kind.span, message, "unknown backend").with_help("`local` is the one there is"));
-        return None;
-    }
-    let mut fields = Fields::of("state", block.body.clone(), complaints);
-    fields.text("path");
-    fields.finish();
-    Some((kind.text, block.body))
 }
 
 fn retention(block: BodyBlock, complaints: &mut Vec<Diagnostic>) -> Retention {
@@ -174,6 +151,33 @@ pub(super) fn provider(block: BodyBlock, complaints: &mut Vec<Diagnostic>) -> Op
         }
     }
     Some(ProviderBlock { name: name.text, alias, span, body: fields.rest() })
+}
+
+/// Reads a `data` block.
+pub(super) fn data(block: BodyBlock, complaints: &mut Vec<Diagnostic>) -> Option<DataBlock> {
+    let [kind, name] = labels::names(&block, ["a kind", "a name"], "data \"deployctl_state\" \"network\"", complaints)?;
+    if &*kind.text != DataBlock::STATE {
+        let message = format!("there is no data source `{}`", kind.text);
+        complaints.push(
+            Diagnostic::error(kind.span, message, "unknown data source")
+                .with_help(format!("`{}` is the one there is: the outputs of another state", DataBlock::STATE)),
+        );
+        return None;
+    }
+    let mut fields = Fields::of("data", block.body, complaints);
+    let span = fields.span();
+    let environment = fields.text("environment").map(|(text, _)| text);
+    let states = fields.labelled_blocks("state");
+    if states.is_empty() {
+        let message = format!("`data \"{}\"` needs a `state` block", kind.text);
+        fields
+            .complain(Diagnostic::error(span, message, "which state?").with_help(
+                "write the `state` block of the other configuration: `state \"s3\" { bucket = … key = … }`",
+            ));
+    }
+    fields.finish();
+    let state = state_block::state(states, complaints)?;
+    Some(DataBlock { name: name.text, span, environment, state })
 }
 
 /// Reads a `deployment` block.

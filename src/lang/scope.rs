@@ -51,6 +51,11 @@ pub trait Outside {
     /// An environment variable.
     fn env(&self, name: &str) -> Option<String>;
 
+    /// What was read of another configuration's state, by the name of its `data` block.
+    fn stack(&self, _name: &str) -> Option<Value> {
+        None
+    }
+
     /// The time of the run in RFC 3339, the same whenever it is asked for.
     fn timestamp(&self) -> String;
 

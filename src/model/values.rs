@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use deployctl_sdk::{Address, InstanceKey, Value};
 
-use crate::config::Configuration;
+use crate::config::{Configuration, DataBlock};
 use crate::lang::{self, Outside, Scope, Step, Unresolved};
 
 /// How many instances a resource has.
@@ -265,6 +265,13 @@ impl Scope for InstanceScope<'_> {
             ("self", _) => match &self.own {
                 Some(own) => Ok((own.clone(), 0)),
                 None => Err(unresolved("`self` has no meaning here")),
+            },
+            ("data", Some(DataBlock::STATE)) => match steps.get(1) {
+                Some(Step::Attr(name)) => match self.outside().stack(name) {
+                    Some(value) => Ok((value, 2)),
+                    None => Err(unresolved(format!("the state `data.{}.{name}` was not read", DataBlock::STATE))),
+                },
+                _ => Err(unresolved(format!("a data source is `data.{}.NAME`", DataBlock::STATE))),
             },
             ("var" | "local" | "each" | "count" | "path", _) => {
                 Err(unresolved(format!("`{root}` is followed by a name, as in `{root}.{}`", example(root))))

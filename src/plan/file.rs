@@ -101,7 +101,8 @@ impl SavedPlan {
         let folder = crate::config::load(&recorder).and_then(|config| backend_of(&config, Path::new("")));
         match folder {
             Ok(BackendConfig::Local { folder }) => folder.to_string_lossy().into_owned(),
-            Err(_) => ".deployctl".to_owned(),
+            // No key lies in a place that is shared.
+            _ => ".deployctl".to_owned(),
         }
     }
 

@@ -6,12 +6,12 @@ use hcl_edit::expr::{Expression as Tree, FuncCall};
 use hcl_edit::visit::{Visit, visit_func_call};
 
 use super::places::Place;
-use crate::config::{Configuration, ResourceBlock, Schemas};
+use crate::config::{Configuration, DataBlock, ResourceBlock, Schemas};
 use crate::diagnostic::{Diagnostic, Origin, Span, did_you_mean};
 use crate::lang::{self, Expression, Reference, StaticStep};
 
 /// Names that stand for something other than a resource type.
-const ROOTS: [&str; 6] = ["var", "local", "each", "count", "path", "self"];
+const ROOTS: [&str; 7] = ["var", "local", "each", "count", "path", "self", "data"];
 
 /// What `path` has.
 const PATHS: [&str; 3] = ["module", "root", "cwd"];
@@ -98,7 +98,8 @@ impl References<'_, '_> {
                 Some(None) => {}
                 None => self.misplaced(reference, "`self` works in `health` and `postcondition` alone"),
             },
-            "module" | "data" | "secret" => {
+            "data" => self.data(reference),
+            "module" | "secret" => {
                 let message = format!("`{}` references are not supported yet", reference.root);
                 self.complain(Diagnostic::error(reference.span, message, "not supported yet"));
             }
@@ -108,6 +109,28 @@ impl References<'_, '_> {
             }
             _ => self.resource(reference),
         }
+    }
+
+    /// A reference to another state: `data.deployctl_state.NAME`.
+    fn data(&mut self, reference: &Reference<'_>) {
+        let name = match reference.steps.as_slice() {
+            [StaticStep::Attr(kind, _), StaticStep::Attr(name, span), ..] if *kind == DataBlock::STATE => (name, span),
+            _ => {
+                let message = "a data source is `data.deployctl_state.NAME`";
+                self.complain(Diagnostic::error(reference.span, message, "not a data source"));
+                return;
+            }
+        };
+        let (name, span) = name;
+        if self.config.data.contains_key(*name) {
+            return;
+        }
+        let message = format!("there is no data source `data.{}.{name}`", DataBlock::STATE);
+        self.complain(match did_you_mean(name, self.config.data.keys().map(|name| &**name)) {
+            Some(close) => Diagnostic::error(*span, message, format!("did you mean `{close}`?")),
+            None => Diagnostic::error(*span, message, "not defined")
+                .with_help(format!("define it with `data \"{}\" \"{name}\" {{ … }}`", DataBlock::STATE)),
+        });
     }
 
     /// A reference of the form `root.name`, where the names there are are known.

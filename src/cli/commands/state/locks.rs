@@ -32,17 +32,24 @@ pub async fn run(session: Session<'_>) -> Outcome {
         output.say("Nobody holds the lock.\n");
     } else {
         let now = source::now();
-        let row = |lock: &LockInfo| -> [Cell; 5] {
+        let row = |lock: &LockInfo| -> [Cell; 6] {
             [
                 lock.id.to_string().into(),
                 format!("{}@{}", clean(&lock.who), clean(&lock.host)).into(),
                 lock.pid.to_string().into(),
                 since(lock.at, now).into(),
+                match lock.silent_for(now) {
+                    Some(_) => format!("{} ago: gone?", since(lock.heartbeat, now)).into(),
+                    None => since(lock.heartbeat, now).into(),
+                },
                 clean(&lock.command).into(),
             ]
         };
         let rows: Vec<_> = locks.iter().map(row).collect();
-        output.result(&table(["LOCK", "WHO", "PID", "SINCE", "COMMAND"], &rows, output.out));
+        output.result(&table(["LOCK", "WHO", "PID", "SINCE", "ALIVE", "COMMAND"], &rows, output.out));
+        for job in locks.iter().filter_map(|lock| lock.job.as_deref()) {
+            output.result(&format!("in {}\n", clean(job)));
+        }
     }
     Ok(Exit::Done)
 }

@@ -12,11 +12,12 @@ use crate::cli::exit::Exit;
 use crate::cli::session::Session;
 use crate::error::{Error, ErrorKind, Result};
 use crate::render::text::counted;
-use crate::state::State;
+use crate::state::{LockInfo, State, is_unpushed};
 
 /// Replace the state by a document.
 ///
-/// One printed by `deployctl state pull`. It must be of the same lineage and not older than the state; `--force` lifts both.
+/// One printed by `deployctl state pull`. It must be of the same lineage and not older than the state; `--force` lifts both. Also
+/// takes what a run kept on this machine because it could not reach the state any more, and adds it to the run's record.
 #[derive(Debug, clap::Args)]
 pub struct Push {
     /// The document; `-` reads standard input
@@ -32,6 +33,9 @@ pub struct Push {
 /// Runs it.
 pub async fn run(session: Session<'_>, arguments: &Push) -> Outcome {
     let bytes = bytes(arguments)?;
+    if is_unpushed(&bytes) {
+        return rest(&session, arguments, &bytes).await;
+    }
     let mut editing = Editing::begin(&session, "state push", &arguments.locking).await?;
     let pushed = match editing.store.read_document(&bytes, &arguments.file.to_string_lossy()).await {
         Ok(pushed) => pushed,
@@ -45,6 +49,21 @@ pub async fn run(session: Session<'_>, arguments: &Push) -> Outcome {
     editing.state = State { serial: editing.state.serial.max(pushed.serial), ..pushed };
     let saved = editing.finish("state push").await?;
     session.output.result(&format!("The state now has {count} (serial {}).\n", saved.serial));
+    Ok(Exit::Done)
+}
+
+/// Adds the rest of a run to its record; the file has done its work then.
+async fn rest(session: &Session<'_>, arguments: &Push, bytes: &[u8]) -> Outcome {
+    let store = session.store().await?;
+    let (shown, info) = (arguments.file.display().to_string(), LockInfo::of_this_process("state push"));
+    let timeout = session.lock_timeout(arguments.locking.lock_timeout)?;
+    let events = session.watcher.events();
+    let added = session.unless_interrupted(store.push_rest(bytes, &shown, info, timeout, &events)).await?;
+    if arguments.file.as_os_str() != "-" {
+        deployctl_sdk::fs::remove_file(&arguments.file).map_err(|error| Error::failed(error.to_string()))?;
+    }
+    let added = counted(added, "entry");
+    session.output.result(&format!("Added {added} to the run's record; `deployctl apply` goes on from there.\n"));
     Ok(Exit::Done)
 }
 

@@ -1,11 +1,13 @@
 //! `deployctl state unlock`: breaks a lock.
 
+use deployctl_sdk::source;
 use uuid::Uuid;
 
 use crate::cli::Outcome;
 use crate::cli::exit::Exit;
 use crate::cli::prompt;
 use crate::cli::session::Session;
+use crate::render::text::clean;
 
 /// Break a lock whose holder is gone.
 ///
@@ -27,7 +29,15 @@ pub async fn run(session: Session<'_>, arguments: &Unlock) -> Outcome {
         prompt::must_be_possible(session.output, "unlock")?;
         for lock in store.locks().await?.iter().filter(|lock| lock.id == arguments.id) {
             let who = format!("{}@{} (process {})", lock.who, lock.host, lock.pid);
-            session.output.say(&format!("{who} holds it for `{}`.\n", lock.command));
+            session.output.say(&format!("{who} holds it for `{}`.\n", clean(&lock.command)));
+            if let Some(job) = &lock.job {
+                session.output.say(&format!("It runs in {}.\n", clean(job)));
+            }
+            let silent = lock.silent_for(source::now());
+            session.output.say(&match silent {
+                Some(silent) => format!("Its last sign of life was {} s ago: it is probably gone.\n", silent.as_secs()),
+                None => "It has given a sign of life within the last minute: it may well be running.\n".to_owned(),
+            });
         }
         prompt::ask(session.output, "Break the lock?", &session.interrupt).await?;
     }
