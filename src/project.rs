@@ -373,6 +373,9 @@ impl Project {
     pub async fn lock(&self, command: &str, timeout: Duration, lineage: Option<Lineage>) -> Result<Session> {
         let lock = self.store.lock(LockInfo::of_this_process(command), timeout, &self.events).await?;
         let mut loaded = self.store.load().await?;
+        if let Some(run) = &loaded.run {
+            self.store.nothing_unpushed(run.run).await?;
+        }
         if let (false, Some(lineage)) = (loaded.exists, lineage) {
             loaded.state.lineage = lineage;
         }

@@ -73,7 +73,7 @@ pub struct Store {
     /// The state that was last read or written, by its document's checksum: one run looks at it several times.
     last: Mutex<Option<(Digest, codec::Stored)>>,
     /// Where this machine keeps what cannot be written any more in the middle of a run; not needed where the state is here.
-    rest: Option<Arc<dyn Backend>>,
+    pub(super) rest: Option<Arc<dyn Backend>>,
 }
 
 /// A state as it was read, an unfinished run's journal taken in.

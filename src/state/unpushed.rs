@@ -63,7 +63,7 @@ impl Unpushed {
         let head = Head { format, format_version: VERSION, run, place, lock: rest.lock };
         let mut line = serde_json::to_vec(&head).map_err(|error| Error::failed(error.to_string()))?;
         line.push(b'\n');
-        let path = format!("unpushed/{run}");
+        let path = path_of(run);
         let end = line.len() as u64;
         let shown = rest.backend.place(&path);
         let log = rest.backend.begin_log(&path, line).await?;
@@ -92,12 +92,32 @@ impl Unpushed {
     }
 }
 
+fn path_of(run: Uuid) -> String {
+    format!("unpushed/{run}")
+}
+
 /// Whether these bytes are such a file.
 pub fn is_unpushed(bytes: &[u8]) -> bool {
     bytes.starts_with(MAGIC)
 }
 
 impl Store {
+    /// Refuses to go on with a run while this machine keeps a part of its record that was not pushed yet.
+    ///
+    /// # Errors
+    /// When it does, with the file.
+    pub async fn nothing_unpushed(&self, run: Uuid) -> Result<()> {
+        let Some(rest) = &self.rest else { return Ok(()) };
+        if !rest.exists(&path_of(run)).await? {
+            return Ok(());
+        }
+        let place = rest.place(&path_of(run));
+        Err(Error::failed("what this machine did at the end of the interrupted run is not on the run's record yet")
+            .with_hint(format!(
+                "`deployctl state push {place}` adds it; if that file is removed, the next apply finds out what it can"
+            )))
+    }
+
     /// Adds what a run of this machine kept to its journal, and completes the run's record if it had ended. Answers how many
     /// lines there were to add. `place` names the file in messages.
     ///

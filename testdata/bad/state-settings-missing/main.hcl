@@ -1,0 +1,8 @@
+deployctl {
+  state "s3" {
+    key       = "shop"
+    pathstyle = true
+    assume_role {
+    }
+  }
+}
