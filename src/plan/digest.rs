@@ -45,6 +45,16 @@ pub(super) fn digest(plan: &Plan, inputs: &Inputs, seal: &dyn Seal) -> Digest {
         // A variable that is not set is another thing than an empty one.
         add(&value.as_ref().map(|value| seal.seal(value.as_bytes()).unwrap_or_default()).unwrap_or_default());
     }
+    add(&inputs.stacks.len().to_string());
+    for (name, value) in &inputs.stacks {
+        add(name);
+        // Another run of the other configuration that left its outputs as they were changes nothing here.
+        add(&value
+            .as_map()
+            .and_then(|members| members.get("outputs"))
+            .map(|outputs| normal(outputs, seal))
+            .unwrap_or_default());
+    }
     let mut actions: Vec<String> = plan.changes.iter().map(|change| action(change, seal)).collect();
     actions.sort();
     add(&actions.len().to_string());

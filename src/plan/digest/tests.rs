@@ -94,6 +94,7 @@ fn inputs() -> Inputs {
         env: BTreeMap::from([("HOME".to_owned(), Some("/home/ana".to_owned())), ("UNSET".to_owned(), None)]),
         timestamp: "2026-01-01T00:00:00Z".to_owned(),
         uuids: BTreeMap::from([("main.hcl:1".to_owned(), "one".to_owned())]),
+        stacks: BTreeMap::new(),
         removed: false,
     }
 }
