@@ -13,6 +13,7 @@ mod layers;
 mod process;
 mod shapes;
 mod side;
+mod state;
 mod table;
 mod terraform;
 
@@ -71,6 +72,8 @@ enum What {
     Terraform(terraform::Arguments),
     /// Objects of Kubernetes, beside kubectl
     Kubernetes(kubernetes::Arguments),
+    /// A state that is far away, in S3 and in PostgreSQL
+    State(state::Arguments),
 }
 
 /// Measures, and writes the table.
@@ -81,6 +84,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         Some(What::Ansible(arguments)) => return ansible::run(arguments),
         Some(What::Terraform(arguments)) => return terraform::run(arguments),
         Some(What::Kubernetes(arguments)) => return kubernetes::run(arguments),
+        Some(What::State(arguments)) => return state::run(arguments),
         None => {}
     }
     let program = program(arguments.program.as_deref())?;

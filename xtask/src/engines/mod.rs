@@ -66,8 +66,20 @@ const ENGINES: &[&Engine] = &[
 ];
 
 /// Those that `cargo xtask test` needs.
-pub const TESTED: &[&str] =
-    &["docker", "compose", "registry", "podman", "terraform", "tofu", "ansible", "ssh", "moto", "kubernetes"];
+pub const TESTED: &[&str] = &[
+    "docker",
+    "compose",
+    "registry",
+    "podman",
+    "terraform",
+    "tofu",
+    "ansible",
+    "ssh",
+    "moto",
+    "kubernetes",
+    "postgres",
+    "s3",
+];
 
 /// What `cargo xtask engines` takes.
 #[derive(Args)]
