@@ -1,8 +1,0 @@
-deployctl {
-  state "s3" {
-    key       = "shop"
-    pathstyle = true
-    assume_role {
-    }
-  }
-}
