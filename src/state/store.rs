@@ -175,7 +175,9 @@ impl Store {
     /// # Errors
     /// A state or journal that is damaged, of a newer format, or sealed under another key.
     pub async fn load(&self) -> Result<Loaded> {
-        let (stored, journal) = tokio::try_join!(self.stored(), self.backend.read_log(JOURNAL))?;
+        // Where both fail it is always the state's failure that is told.
+        let (stored, journal) = tokio::join!(self.stored(), self.backend.read_log(JOURNAL));
+        let (stored, journal) = (stored?, journal?);
         let (exists, last_run) = (stored.is_some(), stored.as_ref().and_then(|(stored, _)| stored.last_run));
         let state = stored.map(|(stored, _)| stored.state);
         let serial = state.as_ref().map_or(0, |state| state.serial);
