@@ -9,6 +9,7 @@ mod number;
 mod path;
 mod show;
 mod tagged;
+mod withheld;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,12 +19,13 @@ pub(crate) use path::is_identifier;
 pub use path::{AttrPath, PathStep};
 pub use show::{SENSITIVE_TEXT, UNKNOWN_TEXT};
 pub use tagged::{Clear, MAX_LEVELS, Seal, SealError, Tagged, TaggedSeed};
+pub use withheld::{Fingerprint, Withheld};
 
 /// A map's members, in the order of their keys.
 pub type Map = BTreeMap<Arc<str>, Value>;
 
 /// A value of the configuration language. Cloning is cheap: the large parts are shared.
-#[derive(Clone, PartialEq, Default)]
+#[derive(Clone, Default)]
 pub enum Value {
     /// No value: an attribute set to `null` is an attribute not set.
     #[default]
@@ -42,6 +44,25 @@ pub enum Value {
     Unknown,
     /// A value that must not be shown. Never holds another `Sensitive` directly; build it with [`Value::into_sensitive`].
     Sensitive(Arc<Value>),
+    /// A secret that is not kept. Always under a sensitive mark.
+    Withheld(Withheld),
+}
+
+impl PartialEq for Value {
+    /// A secret that is not kept equals the value that it stands for.
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Null, Self::Null) | (Self::Unknown, Self::Unknown) => true,
+            (Self::Bool(a), Self::Bool(b)) => a == b,
+            (Self::Number(a), Self::Number(b)) => a == b,
+            (Self::String(a), Self::String(b)) => a == b,
+            (Self::List(a), Self::List(b)) => a == b,
+            (Self::Map(a), Self::Map(b)) => a == b,
+            (Self::Sensitive(a), Self::Sensitive(b)) => a == b,
+            (Self::Withheld(withheld), value) | (value, Self::Withheld(withheld)) => withheld.is(value),
+            _ => false,
+        }
+    }
 }
 
 impl Value {
@@ -205,6 +226,7 @@ impl Value {
             Self::Map(_) => "a map",
             Self::Unknown => "a value known only after apply",
             Self::Sensitive(_) => "a sensitive value",
+            Self::Withheld(_) => "a secret that is not kept",
         }
     }
 }

@@ -24,7 +24,7 @@ impl fmt::Debug for Value {
             Self::List(items) => f.debug_list().entries(items.iter()).finish(),
             Self::Map(members) => f.debug_map().entries(members.iter()).finish(),
             Self::Unknown => f.write_str(UNKNOWN_TEXT),
-            Self::Sensitive(_) => f.write_str(SENSITIVE_TEXT),
+            Self::Sensitive(_) | Self::Withheld(_) => f.write_str(SENSITIVE_TEXT),
         }
     }
 }
@@ -41,7 +41,7 @@ impl Serialize for Value {
             Self::List(items) => serializer.collect_seq(items.iter()),
             Self::Map(members) => serializer.collect_map(members.iter()),
             Self::Unknown => serializer.serialize_str(UNKNOWN_TEXT),
-            Self::Sensitive(_) => serializer.serialize_str(SENSITIVE_TEXT),
+            Self::Sensitive(_) | Self::Withheld(_) => serializer.serialize_str(SENSITIVE_TEXT),
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Plain values are plain JSON. What JSON has no word for is a map with one key that begins with `$`: `$unknown`,
 //! `$number` (digits JSON readers would round), `$sensitive` (the text that the caller's [`Seal`] made of the inner
-//! value's own tagged form), `$map` (a map with keys that begin with `$`) and `$nested` (a value that lies so deep that
+//! value's own tagged form), `$withheld` (the keyed digest of a secret that is not kept), `$map` (a map with keys that begin with `$`) and `$nested` (a value that lies so deep that
 //! JSON readers would refuse it, as the text of its tagged form). This module decides *where* a seal goes, never how one
 //! is made. Both ways are streams: no tree of JSON stands between the value and the bytes.
 
@@ -13,7 +13,7 @@ use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, V
 use serde::ser::{Error as _, SerializeMap as _, SerializeSeq as _};
 use serde::{Deserializer, Serialize, Serializer};
 
-use super::{Map, Number, Value};
+use super::{Map, Number, Value, Withheld};
 
 /// The levels after which a value goes on as a text of its own; JSON readers stop at 128, and a document has some already.
 const LEVELS_PER_TEXT: usize = 48;
@@ -39,6 +39,22 @@ pub trait Seal {
     /// # Errors
     /// [`SealError`] without the key, with another key, or for a damaged text.
     fn open(&self, sealed: &str) -> Result<Vec<u8>, SealError>;
+
+    /// The keyed digest that is to rest in place of a text, if the text must not rest at all, not even sealed; `sensitive`
+    /// says whether it stands under a sensitive mark.
+    fn withhold(&self, text: &str, sensitive: bool) -> Option<String> {
+        let _ = (text, sensitive);
+        None
+    }
+
+    /// What stands for the text of which [`Seal::withhold`] made this digest.
+    ///
+    /// # Errors
+    /// [`SealError`] without the key.
+    fn recall(&self, digest: &str) -> Result<Withheld, SealError> {
+        let _ = digest;
+        Err(SealError("there is no data key to compare it by".to_owned()))
+    }
 }
 
 /// No seal at all: for what is sealed as a whole afterwards.
@@ -61,16 +77,26 @@ pub struct Tagged<'v> {
     value: &'v Value,
     seal: &'v dyn Seal,
     level: usize,
+    sensitive: bool,
 }
 
 impl<'v> Tagged<'v> {
     /// The value, with what is sensitive in it sealed.
     pub fn new(value: &'v Value, seal: &'v dyn Seal) -> Self {
-        Self { value, seal, level: 0 }
+        Self { value, seal, level: 0, sensitive: false }
     }
 
     fn below(&self, value: &'v Value) -> Self {
         Self { value, level: self.level + 1, ..*self }
+    }
+
+    /// The digest that stands in place of a text that must not rest.
+    fn withheld(&self) -> Option<String> {
+        match self.value {
+            Value::String(text) => self.seal.withhold(text, self.sensitive),
+            Value::Number(number) if self.sensitive => self.seal.withhold(&number.to_string(), true),
+            _ => None,
+        }
     }
 
     fn text(&self) -> Result<Vec<u8>, String> {
@@ -97,9 +123,13 @@ impl Serialize for Tagged<'_> {
             let text = String::from_utf8(text).map_err(S::Error::custom)?;
             return tag(serializer, "$nested", &text);
         }
+        if let Some(digest) = self.withheld() {
+            return tag(serializer, "$withheld", &digest);
+        }
         match self.value {
             Value::Null => serializer.serialize_unit(),
             Value::Bool(value) => serializer.serialize_bool(*value),
+            Value::Withheld(withheld) => tag(serializer, "$withheld", withheld.digest()),
             Value::Number(number) => match number.to_i64() {
                 Some(int) => serializer.serialize_i64(int),
                 None => tag(serializer, "$number", &number.to_string()),
@@ -121,7 +151,7 @@ impl Serialize for Tagged<'_> {
                 // Sealed text is read by a reader of its own, so the levels within one text are counted anew; the bound
                 // on all of them is not.
                 let level = (self.level / LEVELS_PER_TEXT + 1) * LEVELS_PER_TEXT;
-                let plain = Tagged { value: inner, level, ..*self }.text().map_err(S::Error::custom)?;
+                let plain = Tagged { value: inner, level, sensitive: true, ..*self }.text().map_err(S::Error::custom)?;
                 tag(serializer, "$sensitive", &self.seal.seal(&plain).map_err(S::Error::custom)?)
             }
         }
@@ -137,7 +167,7 @@ impl Serialize for Members<'_> {
     }
 }
 
-fn tag<S: Serializer>(serializer: S, name: &str, content: &impl Serialize) -> Result<S::Ok, S::Error> {
+fn tag<S: Serializer>(serializer: S, name: &str, content: &(impl Serialize + ?Sized)) -> Result<S::Ok, S::Error> {
     let mut map = serializer.serialize_map(Some(1))?;
     map.serialize_entry(name, content)?;
     map.end()
@@ -200,6 +230,10 @@ impl<'s> TaggedSeed<'s> {
             "$nested" => {
                 let text = access.next_value::<String>()?;
                 self.next_text().read(text.as_bytes()).map_err(A::Error::custom)?
+            }
+            "$withheld" => {
+                let withheld = self.seal.recall(&access.next_value::<String>()?).map_err(A::Error::custom)?;
+                Value::Withheld(withheld).into_sensitive()
             }
             "$map" => access.next_value_seed(TaggedMembers(self))?,
             _ => return Err(A::Error::custom(format!("unreadable value tag {name:?}"))),
