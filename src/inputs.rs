@@ -5,14 +5,15 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use deployctl_sdk::value::{Clear, Tagged, TaggedSeed};
 use deployctl_sdk::{CapturedFile, Digest, FileError, Files, Value, source};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::lang::Outside;
+use crate::lang::{Outside, Unresolved};
+use crate::secret::Secrets;
 
 /// What a run was made from.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -33,6 +34,8 @@ pub struct Inputs {
     pub uuids: BTreeMap<String, String>,
     /// What was read of other configurations' states, by the names of the `data` blocks.
     pub stacks: BTreeMap<Arc<str>, Value>,
+    /// The keyed digests of the secrets, by name: enough to see that one has changed.
+    pub secrets: BTreeMap<String, String>,
     /// Whether the run was to remove everything: bringing it back removes everything again.
     pub removed: bool,
 }
@@ -49,6 +52,8 @@ struct RestingOut<'i> {
     uuids: &'i BTreeMap<String, String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     stacks: BTreeMap<&'i str, Tagged<'i>>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    secrets: &'i BTreeMap<String, String>,
     removed: bool,
 }
 
@@ -63,6 +68,8 @@ struct RestingIn {
     uuids: BTreeMap<String, String>,
     #[serde(default)]
     stacks: BTreeMap<String, Box<RawValue>>,
+    #[serde(default)]
+    secrets: BTreeMap<String, String>,
     removed: bool,
 }
 
@@ -81,6 +88,7 @@ impl Inputs {
             timestamp: &self.timestamp,
             uuids: &self.uuids,
             stacks: self.stacks.iter().map(|(name, value)| (&**name, Tagged::new(value, &Clear))).collect(),
+            secrets: &self.secrets,
             removed: self.removed,
         };
         serde_json::to_vec(&resting).map_err(|error| format!("the inputs cannot be recorded: {error}"))
@@ -110,11 +118,13 @@ impl Inputs {
             env: resting.env,
             timestamp: resting.timestamp,
             uuids: resting.uuids,
+            secrets: resting.secrets,
             removed: resting.removed,
         })
     }
 
-    /// Whether both would make the same configuration: the time and random identities set aside.
+    /// Whether both would make the same configuration: the time and random identities set aside, and secrets, which nobody
+    /// can bring back.
     pub fn same(&self, other: &Inputs) -> bool {
         self.removed == other.removed
             && self.environment == other.environment
@@ -130,6 +140,7 @@ pub struct Recorder {
     root: PathBuf,
     origin: Origin,
     seen: Mutex<Seen>,
+    secrets: OnceLock<Arc<Secrets>>,
 }
 
 enum Origin {
@@ -147,13 +158,29 @@ impl Recorder {
     /// Answers from the checkout at `root` (absolute) and remembers.
     pub fn of_checkout(root: PathBuf, timestamp: String) -> Self {
         let inputs = Inputs { timestamp, ..Inputs::default() };
-        Self { root, origin: Origin::Checkout, seen: Mutex::new(Seen { inputs, contents: HashMap::new() }) }
+        Self {
+            root,
+            origin: Origin::Checkout,
+            seen: Mutex::new(Seen { inputs, contents: HashMap::new() }),
+            secrets: OnceLock::new(),
+        }
     }
 
     /// Answers what an earlier run recorded, and nothing else.
     pub fn of_recorded(root: PathBuf, inputs: Inputs, contents: HashMap<Digest, Arc<[u8]>>) -> Self {
         let seen = Seen { inputs: Inputs { timestamp: inputs.timestamp.clone(), ..Inputs::default() }, contents };
-        Self { root, origin: Origin::Recorded(inputs), seen: Mutex::new(seen) }
+        Self { root, origin: Origin::Recorded(inputs), seen: Mutex::new(seen), secrets: OnceLock::new() }
+    }
+
+    /// Gives the secrets, which are fetched anew in every run and never recorded.
+    pub fn give_secrets(&self, secrets: Arc<Secrets>) {
+        // Given twice they are the same ones.
+        let _ = self.secrets.set(secrets);
+    }
+
+    /// The secrets, if there are any.
+    pub fn secrets(&self) -> Option<&Arc<Secrets>> {
+        self.secrets.get()
     }
 
     /// What was asked for up to now.
@@ -402,6 +429,26 @@ impl Outside for Recorder {
         }
         let mut seen = self.seen();
         seen.inputs.uuids.entry(site.to_owned()).or_insert_with(|| source::uuid().to_string()).clone()
+    }
+
+    fn secret(&self, name: &str) -> Result<Value, Unresolved> {
+        match self.secrets.get().and_then(|secrets| secrets.value(name)) {
+            Some(Ok(value)) => Ok(value),
+            Some(Err(error)) => {
+                Err(Unresolved { message: format!("`secret.{name}` is not to be had: {error}"), help: error.hint })
+            }
+            None => Err(Unresolved { message: format!("there is no secret `{name}`"), help: None }),
+        }
+    }
+
+    fn is_from_secret(&self, value: &Value) -> bool {
+        self.secrets.get().is_some_and(|secrets| secrets.registry().touches(value))
+    }
+
+    fn keep_from_rest(&self, value: &Value) {
+        if let Some(secrets) = self.secrets.get() {
+            secrets.registry().note_made(value);
+        }
     }
 }
 

@@ -34,6 +34,7 @@ pub mod plan;
 pub mod project;
 pub mod providers;
 pub mod render;
+pub mod secret;
 pub mod stacks;
 pub mod state;
 mod upgrade;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use deployctl_sdk::{Connection, Place, Provider, ProviderError, ProviderSchema};
+use deployctl_sdk::{Connection, ErrorKind, Place, Provider, ProviderError, ProviderSchema};
 use tokio::sync::Mutex;
 
 use crate::builtin::Builtin;
@@ -85,6 +85,11 @@ impl Connections {
             return Ok(connection.clone());
         }
         let provider = self.providers.get(&reference.name).ok_or_else(|| missing(&reference.name))?;
+        if reference.settings.contains_withheld() {
+            let message = format!("the settings of the provider `{}` hold a secret, which is not kept", reference.name);
+            return Err(ProviderError::new(ErrorKind::Invalid, message)
+                .with_hint("keep its `provider` block in the configuration until what was made with it is gone"));
+        }
         let connection = provider.configure(&reference.settings, &self.place).await?;
         open.push((reference.clone(), connection.clone()));
         Ok(connection)

@@ -7,7 +7,8 @@ use deployctl_sdk::{Number, Value};
 
 use crate::config::{Configuration, DataBlock, StateBlock};
 use crate::error::{Error, Result};
-use crate::state::{BackendConfig, Store};
+use crate::project::encryption_of;
+use crate::state::{BackendConfig, Encryption, Store};
 
 /// Where a `state` block says that the state is; `.deployctl` in the configuration's folder, if there is none.
 ///
@@ -76,13 +77,19 @@ fn postgres(block: &StateBlock) -> Result<crate::state::PostgresSettings> {
 /// A state that is not there or cannot be read.
 pub async fn read(config: &Configuration, root: &Path, environment: &str) -> Result<Vec<(Arc<str>, Value)>> {
     let all = config.data.values().map(|block| async move {
-        let value = read_one(block, root, block.environment.as_deref().unwrap_or(environment)).await;
+        let encryption = encryption_of(config, root);
+        let value = read_one(block, root, block.environment.as_deref().unwrap_or(environment), encryption).await;
         value.map(|value| (block.name.clone(), value))
     });
     futures_util::future::try_join_all(all).await
 }
 
-async fn read_one(block: &DataBlock, root: &Path, environment: &str) -> Result<Value> {
+async fn read_one(
+    block: &DataBlock,
+    root: &Path,
+    environment: &str,
+    encryption: Option<Encryption>,
+) -> Result<Value> {
     let what = format!("data.{}.{}", DataBlock::STATE, block.name);
     let named = |mut error: Error| {
         error.message = format!("{what}: {}", error.message);
@@ -90,6 +97,8 @@ async fn read_one(block: &DataBlock, root: &Path, environment: &str) -> Result<V
     };
     let backend = backend_of(Some(&block.state), root).map_err(named)?;
     let store = Store::open(&backend, environment).await.map_err(named)?;
+    // An encrypted one is opened as this configuration's own state is.
+    let store = store.encrypted_as_found(encryption).await.map_err(named)?;
     let loaded = store.load().await.map_err(named)?;
     if !loaded.exists {
         return Err(Error::failed(format!(

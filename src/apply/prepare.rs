@@ -1,5 +1,6 @@
 //! A step with real values: what exactly the provider is to do.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -78,6 +79,7 @@ impl Carrier<'_> {
         };
         let provider = self.usable_provider(&record.provider);
         let connection = self.connection(&provider).await?;
+        let prior = prior.map(|prior| self.prior_with_secrets(change, prior));
         let operations = prior.into_iter().map(|prior| self.deletion(change, record.id, prior)).collect();
         let deposed = record.deposed.iter().map(|old| (old.id, old.object.clone())).collect();
         let timeout = self.declared(change).and_then(|block| block.timeouts.delete);
@@ -138,10 +140,15 @@ impl Carrier<'_> {
         };
         let desired = self.desired(number, block, schema, change, self.originals.get(&change.address))?;
         let prepared = self.settled(&desired, block)?;
+        if prepared.config.contains_withheld() {
+            return Err(not_kept("it needs a secret that is not kept"));
+        }
         if let Some(path) = default_plan::broken_promise(&change.planned, &prepared.config) {
             return Err(failed(format!("`{path}` came out different from what the plan showed, so nothing was done")));
         }
         let connection = self.connection(&change.provider).await?;
+        // A saved plan has no secrets; those that it was made with are at hand again by now.
+        let planned = change.planned.restored(&prepared.config);
         let first = operation == Operation::Replace;
         let operation = if first && !schema.hands_over { Operation::Create } else { operation };
         let mut planned_record = self.skeleton(number, block, schema, change, record.as_deref());
@@ -152,7 +159,7 @@ impl Carrier<'_> {
             operation,
             prior: if operation == Operation::Create { None } else { prior.clone() },
             config: prepared.config,
-            planned: change.planned.clone(),
+            planned,
             captured: prepared.captured,
             artefact: change.artefact.clone(),
         };
@@ -326,7 +333,43 @@ impl Carrier<'_> {
     }
 
     pub(super) async fn connection(&self, provider: &ProviderRef) -> Result<Arc<dyn Connection>, Outcome> {
-        self.connections.get(provider).await.map_err(|error| provider_failed(&error))
+        let provider = self.with_secrets(provider);
+        self.connections.get(&provider).await.map_err(|error| provider_failed(&error))
+    }
+
+    /// A provider whose recorded settings held a secret, with it back where the configuration still has it.
+    fn with_secrets<'r>(&self, provider: &'r ProviderRef) -> Cow<'r, ProviderRef> {
+        if !provider.settings.contains_withheld() {
+            return Cow::Borrowed(provider);
+        }
+        let config = self.project.config();
+        let declared = config.provider(&provider.name, provider.alias.as_deref());
+        let present = declared.and_then(|index| config.providers.get(index)).and_then(|declared| {
+            let schema = self.project.schemas().provider(&provider.name)?;
+            declared.body.evaluate(&schema.settings, &self.values.top(), "provider").ok()
+        });
+        match present {
+            // Where the secret was changed, the present one is the one that opens the door.
+            Some(settings) if !settings.contains_unknown() => Cow::Owned(ProviderRef { settings, ..provider.clone() }),
+            _ => Cow::Borrowed(provider),
+        }
+    }
+
+    /// What is to be removed, with the secrets that it was made with back where the configuration still has them.
+    fn prior_with_secrets(&self, change: &ResourceChange, prior: Object) -> Object {
+        if !prior.attributes.contains_withheld() {
+            return prior;
+        }
+        let present = self.values.block_of(&change.address).and_then(|number| {
+            let block = self.project.config().resources.get(number)?;
+            let schema = self.schema(block).ok()?;
+            let scope = self.values.instance(number, &change.address, None);
+            block.body.evaluate(&schema.attributes, &scope, &block.type_name).ok()
+        });
+        match present {
+            Some(present) => Object { attributes: prior.attributes.restored(&present), ..prior },
+            None => prior,
+        }
     }
 
     fn deletion(&self, change: &ResourceChange, id: ResourceId, prior: Object) -> Change {
@@ -476,6 +519,18 @@ pub(super) fn provider_failed(error: &ProviderError) -> Outcome {
         ErrorKind::Stale => Outcome::NotStarted { why: Skip::Stale { error: error.message.clone() } },
         _ => Outcome::Failed { error: error.message.clone(), hint: error.hint.clone(), detail: error.detail.clone() },
     }
+}
+
+/// A step that lacks a secret which was left out of the record.
+fn not_kept(why: &str) -> Outcome {
+    let mut outcome = failed(why);
+    if let Outcome::Failed { hint, .. } = &mut outcome {
+        *hint = Some(
+            "what it refers to must be part of the same run, so that the secret is at hand: leave `--target` out"
+                .to_owned(),
+        );
+    }
+    outcome
 }
 
 pub(super) fn complaints(found: &[Diagnostic]) -> Outcome {

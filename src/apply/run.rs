@@ -109,7 +109,7 @@ async fn keep_inputs(project: &Project, plan: &Plan) -> Result<KeptInputs> {
     if plan.is_empty() {
         return Ok(KeptInputs::default());
     }
-    let mut inputs = project.inputs();
+    let mut inputs = project.recorded_inputs(project.store().keys().ready().await?);
     inputs.removed |= plan.mode == Mode::Destroy && plan.targets.is_empty();
     let contents = project.contents();
     let blobs = project.store().blobs();

@@ -18,7 +18,7 @@ use crate::apply::Interrupt;
 use crate::config::{self, Configuration, Schemas};
 use crate::error::{Error, ErrorKind, Result};
 use crate::inputs::Recorder;
-use crate::project::{Project, ProjectOptions, backend_of, inputs_of};
+use crate::project::{Project, ProjectOptions, backend_of, encryption_of, inputs_of};
 use crate::providers::{Connections, Providers};
 use crate::render::plan::Frame;
 use crate::state::{BackendConfig, Retention, State, Store};
@@ -87,18 +87,21 @@ impl Session<'_> {
     /// A configuration that cannot be read where there is no state, and what [`Store::open`] answers.
     pub async fn store_and_environment(&self) -> Result<(Store, Arc<str>)> {
         let named = self.settings.environment.as_deref();
-        let (backend, environment) = match configuration(&self.settings.dir) {
-            Ok((root, config, ..)) => (backend_of(&config, &root)?, config::select_environment(&config, named)?),
+        let (backend, encryption, environment) = match configuration(&self.settings.dir) {
+            Ok((root, config, ..)) => {
+                let environment = config::select_environment(&config, named)?;
+                (backend_of(&config, &root)?, encryption_of(&config, &root), environment)
+            }
             Err(error) => {
                 let folder = folder(&self.settings.dir)?.join(".deployctl");
                 let environment = named.unwrap_or("default");
                 if !folder.join(environment).is_dir() {
                     return Err(error);
                 }
-                (BackendConfig::Local { folder }, Arc::from(environment))
+                (BackendConfig::Local { folder }, None, Arc::from(environment))
             }
         };
-        let store = Store::open(&backend, &environment).await?;
+        let store = Store::open(&backend, &environment).await?.encrypted(encryption);
         Ok((store.keeping_rest_in(&folder(&self.settings.dir)?.join(".deployctl"), &environment), environment))
     }
 

@@ -9,6 +9,7 @@ use super::body::Body;
 use super::state_block::StateBlock;
 use crate::diagnostic::Span;
 use crate::lang::Expression;
+use crate::secret::Origin;
 
 /// `deployctl { … }`.
 #[derive(Debug, Clone, Default)]
@@ -17,10 +18,38 @@ pub struct Settings {
     pub required_version: Option<(semver::VersionReq, Span)>,
     /// Where the state is kept.
     pub state: Option<StateBlock>,
+    /// What the state is encrypted with.
+    pub encryption: Option<Encryption>,
     /// How long revisions are kept.
     pub retention: Retention,
     /// The block's header, if there is one.
     pub span: Option<Span>,
+}
+
+/// `encryption "method" { … }`: what the state is encrypted with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Encryption {
+    /// What its keys are wrapped with.
+    pub method: KeyMethod,
+    /// `previous "method" { … }`: what they may still be wrapped with.
+    pub previous: Vec<KeyMethod>,
+}
+
+/// What keys are wrapped with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyMethod {
+    /// For these age recipients.
+    Age {
+        /// `age1…`.
+        recipients: Vec<String>,
+        /// What opens them here.
+        identity: Origin,
+    },
+    /// Under a key, by AES-256-GCM.
+    AesGcm {
+        /// The key.
+        key: Origin,
+    },
 }
 
 /// `retention { … }`: what `state prune` keeps.
@@ -70,6 +99,85 @@ pub struct Condition {
     pub error_message: Expression,
     /// The block's header.
     pub span: Span,
+}
+
+/// `secret "name" { … }`.
+#[derive(Debug, Clone)]
+pub struct SecretBlock {
+    /// Its name.
+    pub name: Arc<str>,
+    /// The block's header.
+    pub span: Span,
+    /// Where it comes from.
+    pub source: SecretSource,
+}
+
+/// Where a secret comes from.
+#[derive(Debug, Clone)]
+pub enum SecretSource {
+    /// This machine.
+    Text(TextSource),
+    /// Vault or OpenBao.
+    Vault(Box<VaultBlock>),
+}
+
+/// `env`, `file` or `command`: where a text comes from on this machine.
+#[derive(Debug, Clone)]
+pub enum TextSource {
+    /// The name of an environment variable.
+    Env(Expression),
+    /// The path of a file.
+    File(Expression),
+    /// A program and its arguments.
+    Command(Expression),
+}
+
+/// `vault { … }`.
+#[derive(Debug, Clone)]
+pub struct VaultBlock {
+    /// The block's header.
+    pub span: Span,
+    /// The server.
+    pub address: Option<Expression>,
+    /// The namespace.
+    pub namespace: Option<Expression>,
+    /// The path of the secret.
+    pub path: Expression,
+    /// The mount of the KV engine, where the path does not begin with it.
+    pub mount: Option<Expression>,
+    /// The version of the KV engine.
+    pub engine_version: Option<Expression>,
+    /// The field.
+    pub field: Option<Expression>,
+    /// The version of the secret.
+    pub version: Option<Expression>,
+    /// How to log in.
+    pub login: Option<VaultLogin>,
+}
+
+/// How to log in to Vault.
+#[derive(Debug, Clone)]
+pub enum VaultLogin {
+    /// `token { … }`: with a token.
+    Token(TextSource),
+    /// `app_role { … }`.
+    AppRole {
+        /// Where the method is mounted.
+        mount: Option<Expression>,
+        /// Who.
+        role_id: Expression,
+        /// What proves it.
+        secret_id: TextSource,
+    },
+    /// `kubernetes { … }`: as a workload.
+    Kubernetes {
+        /// Where the method is mounted.
+        mount: Option<Expression>,
+        /// The role.
+        role: Expression,
+        /// The file with the service account's token.
+        token_file: Option<Expression>,
+    },
 }
 
 /// One member of a `locals { … }` block.

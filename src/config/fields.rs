@@ -88,6 +88,21 @@ impl<'c> Fields<'c> {
         self.literal(name, "a string", |value| value.as_plain_string().map(Arc::from))
     }
 
+    /// Takes a list of texts out, each with its place.
+    pub fn texts(&mut self, name: &'static str) -> Option<Vec<(Arc<str>, Span)>> {
+        let read = |value: &Expression| match &value.tree {
+            Tree::Array(array) => array
+                .iter()
+                .map(|item| {
+                    let item = Expression::new(value.origin, item.clone());
+                    item.as_plain_string().map(|text| (Arc::from(text), item.span()))
+                })
+                .collect(),
+            _ => None,
+        };
+        self.literal(name, "a list of strings", read).map(|(texts, _)| texts)
+    }
+
     /// Takes a truth value out.
     pub fn flag(&mut self, name: &'static str) -> Option<bool> {
         self.literal(name, "`true` or `false`", |value| value.tree.as_bool()).map(|(value, _)| value)
@@ -161,8 +176,8 @@ impl<'c> Fields<'c> {
         self.body
     }
 
-    /// Complains about everything left.
-    pub fn finish(mut self) {
+    /// Complains about everything left, and gives back where complaints go.
+    pub fn finish(mut self) -> &'c mut Vec<Diagnostic> {
         self.complain_about_shape();
         for attribute in &self.body.attributes {
             self.complaints.push(unknown(
@@ -176,6 +191,7 @@ impl<'c> Fields<'c> {
         for block in &self.body.blocks {
             self.complaints.push(unknown(self.what, "block", &block.name, block.name_span, &self.blocks));
         }
+        self.complaints
     }
 
     fn complain_about_shape(&mut self) {

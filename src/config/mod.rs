@@ -11,6 +11,7 @@ mod body;
 mod brackets;
 mod check;
 mod duration;
+mod encryption;
 mod evaluate;
 mod fields;
 mod health;
@@ -21,6 +22,7 @@ mod parse;
 mod read_blocks;
 mod read_resource;
 mod schemas;
+mod secret;
 mod state_block;
 mod syntax;
 mod syntax_error;
@@ -30,14 +32,15 @@ mod validation;
 mod variables;
 mod version;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use deployctl_sdk::Address;
 
 pub use blocks::{
-    Assignment, Condition, DataBlock, Deployment, EnvironmentBlock, Health, IgnoreChanges, Lifecycle, Local,
-    OutputBlock, ProviderBlock, ResourceBlock, Retention, Retry, Settings, Strategy, Timeouts, Variable,
+    Assignment, Condition, DataBlock, Deployment, Encryption, EnvironmentBlock, Health, IgnoreChanges, KeyMethod,
+    Lifecycle, Local, OutputBlock, ProviderBlock, ResourceBlock, Retention, Retry, SecretBlock, Settings, Strategy,
+    Timeouts, Variable,
 };
 pub use body::{Body, BodyAttribute, BodyBlock, Label};
 pub use check::check;
@@ -46,11 +49,12 @@ pub use health::{BadHealth, HealthCheck, Probe};
 pub use load::{load, load_checked};
 pub use parse::parse;
 pub use schemas::Schemas;
+pub use secret::resolve_secrets;
 pub use state_block::StateBlock;
 pub use variables::{VariableInputs, resolve_variables, select_environment};
 
 use crate::diagnostic::SourceMap;
-use crate::lang::Expression;
+use crate::lang::{Expression, StaticStep};
 
 /// All that a folder's files say.
 #[derive(Debug, Clone, Default)]
@@ -63,6 +67,8 @@ pub struct Configuration {
     pub variables: BTreeMap<Arc<str>, Variable>,
     /// The locals, by name.
     pub locals: BTreeMap<Arc<str>, Local>,
+    /// The secrets, by name.
+    pub secrets: BTreeMap<Arc<str>, SecretBlock>,
     /// The outputs, by name.
     pub outputs: BTreeMap<Arc<str>, OutputBlock>,
     /// The states of other configurations that are read, by name.
@@ -85,6 +91,26 @@ impl Configuration {
     /// Where in [`Configuration::resources`] the resource of that type and name is.
     pub fn resource(&self, type_name: &str, name: &str) -> Option<usize> {
         self.index.get(type_name)?.get(name).copied()
+    }
+
+    /// The names of the secrets that any expression uses.
+    pub fn used_secrets(&self) -> BTreeSet<&str> {
+        if self.secrets.is_empty() {
+            return BTreeSet::new();
+        }
+        let resources = self.resources.iter().flat_map(ResourceBlock::expressions);
+        let providers = self.providers.iter().flat_map(|block| block.body.expressions());
+        let locals = self.locals.values().map(|local| &local.value);
+        let outputs = self.outputs.values().map(|output| &output.value);
+        let expressions = resources.chain(providers).chain(locals).chain(outputs);
+        let references = expressions.flat_map(|expression| crate::lang::references(expression));
+        let names = references.filter(|reference| reference.root == "secret").filter_map(|reference| {
+            match reference.steps.first() {
+                Some(StaticStep::Attr(name, _)) => Some(*name),
+                _ => None,
+            }
+        });
+        names.filter_map(|name| self.secrets.get_key_value(name)).map(|(name, _)| &**name).collect()
     }
 
     /// Whether there is a resource of that type.

@@ -5,16 +5,16 @@ use std::sync::Arc;
 
 use super::blocks::ResourceBlock;
 use super::body::{Body, BodyBlock};
-use super::{Configuration, read_blocks, read_resource, syntax};
+use super::{Configuration, read_blocks, read_resource, secret, syntax};
 use crate::diagnostic::{Diagnostic, Span, did_you_mean};
 use crate::error::{Error, Result};
 
 /// The blocks there are.
-const BLOCKS: [&str; 9] =
-    ["deployctl", "variable", "locals", "output", "provider", "data", "resource", "deployment", "environment"];
+const BLOCKS: [&str; 10] =
+    ["deployctl", "variable", "locals", "secret", "output", "provider", "data", "resource", "deployment", "environment"];
 
 /// Blocks that people know from elsewhere.
-const UNSUPPORTED: [&str; 3] = ["module", "secret", "dynamic"];
+const UNSUPPORTED: [&str; 2] = ["module", "dynamic"];
 
 /// Reads texts (each with its path relative to the configuration's folder) into a configuration.
 ///
@@ -97,6 +97,12 @@ impl Builder {
                 if let Some(data) = read_blocks::data(block, complaints) {
                     let name = data.name.clone();
                     add("data source", &mut self.configuration.data, name, data, |data| data.span, complaints);
+                }
+            }
+            "secret" => {
+                if let Some(secret) = secret::secret(block, complaints) {
+                    let name = secret.name.clone();
+                    add("secret", &mut self.configuration.secrets, name, secret, |secret| secret.span, complaints);
                 }
             }
             "environment" => {

@@ -12,7 +12,7 @@ use super::blocks::{
 use super::body::{BodyBlock, key_text};
 use super::fields::{Fields, no_labels};
 use super::read_resource::condition;
-use super::{labels, state_block, version};
+use super::{encryption, labels, state_block, version};
 use crate::diagnostic::{Diagnostic, Span, did_you_mean};
 use crate::lang::{self, Expression};
 
@@ -35,11 +35,13 @@ pub(super) fn settings(block: BodyBlock, complaints: &mut Vec<Diagnostic>) -> Se
         }
     }
     let states = fields.labelled_blocks("state");
+    let encryptions = fields.labelled_blocks("encryption");
     let retention_block = fields.block("retention");
     fields.finish();
     Settings {
         required_version,
         state: state_block::state(states, complaints),
+        encryption: encryption::encryption(encryptions, complaints),
         retention: retention_block.map(|block| retention(block, complaints)).unwrap_or_default(),
         span: Some(span),
     }

@@ -38,6 +38,11 @@ pub trait Scope {
     fn site(&self) -> &str {
         ""
     }
+
+    /// Is told of every value that an expression came to, so that what was made from a secret is known.
+    fn made(&self, value: &Value) {
+        let _ = value;
+    }
 }
 
 /// The world outside of the configuration's text, as far as functions may see it.
@@ -61,4 +66,23 @@ pub trait Outside {
 
     /// A random id that is the same for the same site within a run.
     fn uuid(&self, site: &str) -> String;
+
+    /// The secret of that name, under a sensitive mark.
+    ///
+    /// # Errors
+    /// [`Unresolved`] where there is none, or it cannot be had.
+    fn secret(&self, name: &str) -> Result<Value, Unresolved> {
+        Err(Unresolved { message: format!("`secret.{name}` means nothing here"), help: None })
+    }
+
+    /// Whether anything in the value is a secret, or was made from one.
+    fn is_from_secret(&self, value: &Value) -> bool {
+        let _ = value;
+        false
+    }
+
+    /// Sees to it that a value made from a secret does not come to rest.
+    fn keep_from_rest(&self, value: &Value) {
+        let _ = value;
+    }
 }

@@ -80,7 +80,14 @@ impl<'c> Values<'c> {
 
     /// The scope of what stands outside any resource.
     pub fn top(&self) -> InstanceScope<'_> {
-        InstanceScope { values: self, key: None, each: None, own: None, site: String::new() }
+        InstanceScope {
+            values: self,
+            key: None,
+            each: None,
+            own: None,
+            site: String::new(),
+            from_secret: Cell::new(false),
+        }
     }
 
     /// The scope of one instance of a resource whose shape is set. `own` is what `self` means, where it means something.
@@ -89,7 +96,14 @@ impl<'c> Values<'c> {
             (Some(Shape::Each(members)), Some(InstanceKey::Key(key))) => members.get(key).cloned(),
             _ => None,
         };
-        InstanceScope { values: self, key: address.key.clone(), each, own, site: address.to_string() }
+        InstanceScope {
+            values: self,
+            key: address.key.clone(),
+            each,
+            own,
+            site: address.to_string(),
+            from_secret: Cell::new(false),
+        }
     }
 
     /// The number of the block that declares that resource.
@@ -234,10 +248,36 @@ pub struct InstanceScope<'v> {
     each: Option<Value>,
     own: Option<Value>,
     site: String,
+    /// Whether the expression being evaluated has used something that is a secret or was made from one.
+    from_secret: Cell<bool>,
 }
 
 impl Scope for InstanceScope<'_> {
     fn resolve(&self, root: &str, steps: &[Step]) -> Result<(Value, usize), Unresolved> {
+        let (value, used) = self.look_up(root, steps)?;
+        if self.outside().is_from_secret(&value) {
+            self.from_secret.set(true);
+        }
+        Ok((value, used))
+    }
+
+    fn outside(&self) -> &dyn Outside {
+        self.values.outside
+    }
+
+    fn site(&self) -> &str {
+        &self.site
+    }
+
+    fn made(&self, value: &Value) {
+        if self.from_secret.take() {
+            self.outside().keep_from_rest(value);
+        }
+    }
+}
+
+impl InstanceScope<'_> {
+    fn look_up(&self, root: &str, steps: &[Step]) -> Result<(Value, usize), Unresolved> {
         let name = match steps.first() {
             Some(Step::Attr(name)) => Some(&**name),
             _ => None,
@@ -248,6 +288,7 @@ impl Scope for InstanceScope<'_> {
                 None => Err(unresolved(format!("there is no variable `{name}`"))),
             },
             ("local", Some(name)) => Ok((self.values.local(name)?, 1)),
+            ("secret", Some(name)) => Ok((self.outside().secret(name)?, 1)),
             ("each", Some("key")) => match &self.key {
                 Some(InstanceKey::Key(key)) => Ok((Value::String(key.clone()), 1)),
                 _ => Err(unresolved("`each` has a meaning only in a resource with `for_each`")),
@@ -273,19 +314,11 @@ impl Scope for InstanceScope<'_> {
                 },
                 _ => Err(unresolved(format!("a data source is `data.{}.NAME`", DataBlock::STATE))),
             },
-            ("var" | "local" | "each" | "count" | "path", _) => {
+            ("var" | "local" | "secret" | "each" | "count" | "path", _) => {
                 Err(unresolved(format!("`{root}` is followed by a name, as in `{root}.{}`", example(root))))
             }
             _ => self.values.resource(root, steps),
         }
-    }
-
-    fn outside(&self) -> &dyn Outside {
-        self.values.outside
-    }
-
-    fn site(&self) -> &str {
-        &self.site
     }
 }
 

@@ -18,8 +18,8 @@ use super::Plan;
 use super::resting;
 use crate::error::{Error, ErrorKind, Result};
 use crate::inputs::{Inputs, Recorder};
-use crate::project::backend_of;
-use crate::state::{BackendConfig, DataKey};
+use crate::project::{backend_of, encryption_of};
+use crate::state::{BackendConfig, DataKey, Encryption};
 
 const MAGIC: &[u8] = b"deployctl-plan\n";
 
@@ -59,6 +59,9 @@ pub struct PlanHeader {
     pub key: String,
     /// The folder that the state is kept in, as the configuration has it.
     pub state: String,
+    /// How the state is encrypted: where the keys come from, never a key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encryption: Option<Encryption>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -74,6 +77,7 @@ impl SavedPlan {
     /// # Errors
     /// When the file cannot be written.
     pub fn write(&self, path: &Path, key: &DataKey) -> Result<()> {
+        let (state, encryption) = self.state_place();
         let header = PlanHeader {
             format_version: PLAN_FORMAT_VERSION,
             version: self.plan.version.clone(),
@@ -82,9 +86,10 @@ impl SavedPlan {
             serial: self.plan.serial,
             digest: self.plan.digest,
             key: key.id().to_owned(),
-            state: self.state_folder(),
+            state,
+            encryption,
         };
-        let sealed = key.seal_bytes(&self.packed()?)?;
+        let sealed = key.seal_bytes(&self.packed(key)?)?;
         let mut rest = serde_json::to_vec(&header).map_err(|error| cannot_write(&error))?;
         rest.push(b'\n');
         rest.extend_from_slice(&sealed);
@@ -95,18 +100,21 @@ impl SavedPlan {
         deployctl_sdk::fs::write_atomic(path, &bytes, 0o600).map_err(|error| Error::failed(error.to_string()))
     }
 
-    /// Where the captured configuration keeps its state, so that the key beside that can be found before the plan is open.
-    fn state_folder(&self) -> String {
+    /// Where the captured configuration keeps its state, and how it is encrypted, so that the key can be found before the
+    /// plan is open.
+    fn state_place(&self) -> (String, Option<Encryption>) {
         let recorder = Recorder::of_recorded(PathBuf::new(), self.inputs.clone(), self.contents.clone());
-        let folder = crate::config::load(&recorder).and_then(|config| backend_of(&config, Path::new("")));
-        match folder {
+        let config = crate::config::load(&recorder);
+        let encryption = config.as_ref().ok().and_then(|config| encryption_of(config, Path::new("")));
+        let folder = match config.and_then(|config| backend_of(&config, Path::new(""))) {
             Ok(BackendConfig::Local { folder }) => folder.to_string_lossy().into_owned(),
             // No key lies in a place that is shared.
             _ => ".deployctl".to_owned(),
-        }
+        };
+        (folder, encryption)
     }
 
-    fn packed(&self) -> Result<Vec<u8>> {
+    fn packed(&self, key: &DataKey) -> Result<Vec<u8>> {
         use base64::Engine as _;
         let encoded = |bytes: &[u8]| base64::engine::general_purpose::STANDARD.encode(bytes);
         let inputs = self.inputs.to_bytes().map_err(Error::failed)?;
@@ -114,7 +122,7 @@ impl SavedPlan {
             self.contents.iter().map(|(digest, bytes)| (*digest, encoded(bytes))).collect();
         contents.sort();
         let payload = Payload {
-            plan: resting::to_rest(&self.plan).map_err(|error| cannot_write(&error))?,
+            plan: resting::to_rest(&self.plan, key).map_err(|error| cannot_write(&error))?,
             inputs: serde_json::from_slice(&inputs).map_err(|error| cannot_write(&error))?,
             contents,
         };
@@ -159,7 +167,7 @@ impl SavedPlan {
             }
             contents.insert(digest, bytes.into());
         }
-        let plan = resting::from_rest(payload.plan).map_err(|_| damaged())?;
+        let plan = resting::from_rest(payload.plan, key).map_err(|_| damaged())?;
         let told = (plan.lineage, plan.serial, plan.digest, &*plan.environment);
         if told != (header.lineage, header.serial, header.digest, header.environment.as_str()) {
             return Err(damaged());

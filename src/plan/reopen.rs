@@ -14,6 +14,7 @@ use crate::project::{Current, Project};
 /// [`ErrorKind::Stale`] when the state is another or has moved on, or what is to be changed is not as the plan saw it.
 pub async fn reopen(project: &Project, current: &Current, mut plan: Plan) -> Result<Planned> {
     fits_state(&plan, current)?;
+    project.same_secrets(&current.seal).await?;
     let wanted: HashSet<&Address> = plan.changes.iter().map(|change| &change.address).collect();
     let mut observation = observe(
         &current.state,

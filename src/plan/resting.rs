@@ -1,4 +1,4 @@
-//! The form in which a plan rests: nothing redacted, for it is sealed as a whole.
+//! The form in which a plan rests: nothing redacted, for it is sealed as a whole; secrets alone are withheld.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use deployctl_sdk::change::{Child, Note};
-use deployctl_sdk::value::{Clear, Tagged, TaggedSeed};
+use deployctl_sdk::value::{Seal, Tagged, TaggedSeed};
 use deployctl_sdk::{Action, Address, AttrPath, CapturedFile, Diff, Digest, Lineage, Reason, ResourceId, Risk, Value};
 use jiff::Timestamp;
 use serde::de::{DeserializeSeed as _, Error as _};
@@ -15,7 +15,7 @@ use serde_json::{Error, Value as Json};
 
 use super::{Mode, OutputChange, Plan, ReadCost, ResourceChange};
 use crate::diagnostic::Position;
-use crate::state::ProviderRef;
+use crate::state::{DataKey, Inside, ProviderRef};
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct PlanAtRest {
@@ -85,15 +85,16 @@ fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<J
     Json::deserialize(deserializer).map(Some)
 }
 
-fn rest(value: &Value) -> Result<Json, Error> {
-    serde_json::to_value(Tagged::new(value, &Clear))
+fn rest(value: &Value, seal: &dyn Seal) -> Result<Json, Error> {
+    serde_json::to_value(Tagged::new(value, seal))
 }
 
-fn wake(json: &Json) -> Result<Value, Error> {
-    TaggedSeed::new(&Clear).deserialize(json)
+fn wake(json: &Json, seal: &dyn Seal) -> Result<Value, Error> {
+    TaggedSeed::new(seal).deserialize(json)
 }
 
-fn rest_diffs(diffs: &[Diff]) -> Result<Vec<DiffAtRest>, Error> {
+fn rest_diffs(diffs: &[Diff], seal: &dyn Seal) -> Result<Vec<DiffAtRest>, Error> {
+    let rest = |value: &Value| rest(value, seal);
     let one = |diff: &Diff| {
         Ok(DiffAtRest {
             path: diff.path.clone(),
@@ -105,7 +106,8 @@ fn rest_diffs(diffs: &[Diff]) -> Result<Vec<DiffAtRest>, Error> {
     diffs.iter().map(one).collect()
 }
 
-fn wake_diffs(diffs: &[DiffAtRest]) -> Result<Vec<Diff>, Error> {
+fn wake_diffs(diffs: &[DiffAtRest], seal: &dyn Seal) -> Result<Vec<Diff>, Error> {
+    let wake = |json: &Json| wake(json, seal);
     let one = |diff: &DiffAtRest| {
         Ok(Diff {
             path: diff.path.clone(),
@@ -118,7 +120,9 @@ fn wake_diffs(diffs: &[DiffAtRest]) -> Result<Vec<Diff>, Error> {
 }
 
 /// The plan in the form in which it rests.
-pub(super) fn to_rest(plan: &Plan) -> Result<PlanAtRest, Error> {
+pub(super) fn to_rest(plan: &Plan, key: &DataKey) -> Result<PlanAtRest, Error> {
+    let seal = &Inside(key);
+    let rest = |value: &Value| rest(value, seal);
     let output = |change: &OutputChange| {
         let side = |value: &Option<Value>| value.as_ref().map(rest).transpose();
         Ok((change.name.to_string(), side(&change.before)?, side(&change.after)?))
@@ -131,13 +135,13 @@ pub(super) fn to_rest(plan: &Plan) -> Result<PlanAtRest, Error> {
         lineage: plan.lineage,
         serial: plan.serial,
         targets: plan.targets.clone(),
-        changes: plan.changes.iter().map(rest_change).collect::<Result<_, Error>>()?,
+        changes: plan.changes.iter().map(|change| rest_change(change, key)).collect::<Result<_, Error>>()?,
         unchanged: plan.unchanged,
         notes: plan.notes.clone(),
         drift: plan
             .drift
             .iter()
-            .map(|(address, diffs)| Ok((address.clone(), rest_diffs(diffs)?)))
+            .map(|(address, diffs)| Ok((address.clone(), rest_diffs(diffs, seal)?)))
             .collect::<Result<_, Error>>()?,
         outputs: plan.outputs.iter().map(output).collect::<Result<_, Error>>()?,
         waves: plan.waves.clone(),
@@ -149,12 +153,14 @@ pub(super) fn to_rest(plan: &Plan) -> Result<PlanAtRest, Error> {
 }
 
 /// The plan from the form in which it rests.
-pub(super) fn from_rest(plan: PlanAtRest) -> Result<Plan, Error> {
+pub(super) fn from_rest(plan: PlanAtRest, key: &DataKey) -> Result<Plan, Error> {
+    let seal = &Inside(key);
+    let wake = |json: &Json| wake(json, seal);
     let output = |(name, before, after): (String, Option<Json>, Option<Json>)| {
         let side = |json: Option<Json>| json.as_ref().map(wake).transpose();
         Ok(OutputChange { name: name.into(), before: side(before)?, after: side(after)? })
     };
-    let drift = |(address, diffs): (Address, Vec<DiffAtRest>)| Ok((address, wake_diffs(&diffs)?));
+    let drift = |(address, diffs): (Address, Vec<DiffAtRest>)| Ok((address, wake_diffs(&diffs, seal)?));
     Ok(Plan {
         version: plan.version,
         at: plan.at,
@@ -163,7 +169,7 @@ pub(super) fn from_rest(plan: PlanAtRest) -> Result<Plan, Error> {
         lineage: plan.lineage,
         serial: plan.serial,
         targets: plan.targets,
-        changes: plan.changes.into_iter().map(wake_change).collect::<Result<_, Error>>()?,
+        changes: plan.changes.into_iter().map(|change| wake_change(change, seal)).collect::<Result<_, Error>>()?,
         unchanged: plan.unchanged,
         notes: plan.notes,
         drift: plan.drift.into_iter().map(drift).collect::<Result<_, Error>>()?,
@@ -176,14 +182,22 @@ pub(super) fn from_rest(plan: PlanAtRest) -> Result<Plan, Error> {
     })
 }
 
-fn rest_change(change: &ResourceChange) -> Result<ChangeAtRest, Error> {
+/// Whether a change has to do with a secret.
+fn withholds(change: &ResourceChange, key: &DataKey) -> bool {
+    let sides = change.diffs.iter().flat_map(|diff| diff.before.iter().chain(&diff.after));
+    sides.chain([&change.planned]).any(|value| key.is_from_secret(value))
+}
+
+fn rest_change(change: &ResourceChange, key: &DataKey) -> Result<ChangeAtRest, Error> {
+    let seal = &Inside(key);
+    let rest = |value: &Value| rest(value, seal);
     let child = |child: &Child| {
         Ok(ChildAtRest {
             kind: child.kind.clone(),
             name: child.name.clone(),
             action: child.action,
             reason: child.reason.clone(),
-            diffs: rest_diffs(&child.diffs)?,
+            diffs: rest_diffs(&child.diffs, seal)?,
         })
     };
     let provider = &change.provider;
@@ -200,22 +214,24 @@ fn rest_change(change: &ResourceChange) -> Result<ChangeAtRest, Error> {
         reason: change.reason.clone(),
         dependencies: change.dependencies.clone(),
         planned: rest(&change.planned)?,
-        diffs: rest_diffs(&change.diffs)?,
+        diffs: rest_diffs(&change.diffs, seal)?,
         unchanged_attributes: change.unchanged_attributes,
         at_default: change.at_default.clone(),
-        drift: rest_diffs(&change.drift)?,
+        drift: rest_diffs(&change.drift, seal)?,
         children: change.children.iter().map(child).collect::<Result<_, Error>>()?,
         risks: change.risks.clone(),
         notes: change.notes.clone(),
         captured: change.captured.clone(),
-        artefact: change.artefact.as_ref().map(|bytes| STANDARD.encode(bytes)),
+        // An engine's own plan holds what it was given in clear; without it the engine plans again before it acts.
+        artefact: change.artefact.as_ref().filter(|_| !withholds(change, key)).map(|bytes| STANDARD.encode(bytes)),
         position: change.position.clone(),
     })
 }
 
-fn wake_change(change: ChangeAtRest) -> Result<ResourceChange, Error> {
+fn wake_change(change: ChangeAtRest, seal: &dyn Seal) -> Result<ResourceChange, Error> {
+    let wake = |json: &Json| wake(json, seal);
     let child = |child: ChildAtRest| {
-        let diffs = wake_diffs(&child.diffs)?;
+        let diffs = wake_diffs(&child.diffs, seal)?;
         Ok(Child { kind: child.kind, name: child.name, action: child.action, reason: child.reason, diffs })
     };
     let artefact = change.artefact.map(|text| STANDARD.decode(text).map(Arc::from).map_err(Error::custom));
@@ -229,10 +245,10 @@ fn wake_change(change: ChangeAtRest) -> Result<ResourceChange, Error> {
         reason: change.reason,
         dependencies: change.dependencies,
         planned: wake(&change.planned)?,
-        diffs: wake_diffs(&change.diffs)?,
+        diffs: wake_diffs(&change.diffs, seal)?,
         unchanged_attributes: change.unchanged_attributes,
         at_default: change.at_default,
-        drift: wake_diffs(&change.drift)?,
+        drift: wake_diffs(&change.drift, seal)?,
         children: change.children.into_iter().map(child).collect::<Result<_, Error>>()?,
         risks: change.risks,
         notes: change.notes,

@@ -40,6 +40,7 @@ pub struct Planned {
 /// nothing.
 pub async fn plan(project: &Project, current: &Current, request: &PlanRequest) -> Result<Planned> {
     let selection = Selection::new(request, project.config(), project.graph(), &current.state)?;
+    project.fetch_secrets().await?;
     let mut walk = Walk::new(project, current, request, selection);
     walk.settle_providers();
     if request.mode == Mode::RefreshOnly {

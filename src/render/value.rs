@@ -42,7 +42,7 @@ fn write(value: &Value, budget: usize, out: &mut String) -> bool {
         Value::String(text) if text.len() > budget => return false,
         Value::String(text) => quote(text, out),
         Value::Unknown => out.push_str(UNKNOWN_TEXT),
-        Value::Sensitive(_) => out.push_str(SENSITIVE_TEXT),
+        Value::Sensitive(_) | Value::Withheld(_) => out.push_str(SENSITIVE_TEXT),
         Value::List(items) => {
             out.push('[');
             for (position, item) in items.iter().enumerate() {

@@ -40,6 +40,8 @@ impl Blobs {
     /// # Errors
     /// When it cannot be written, or there is no key to seal it with.
     pub async fn put(&self, bytes: &[u8], sensitive: bool) -> Result<Digest> {
+        // A plain digest as the name of what is encrypted would let somebody guess it.
+        let sensitive = sensitive || self.keys.encryption().is_some();
         let key = if sensitive { Some(self.keys.ready().await?) } else { None };
         let digest = key.map_or_else(|| Digest::of(bytes), |key| key.digest(bytes));
         let path = path_of(&digest);
@@ -51,6 +53,7 @@ impl Blobs {
             Some(key) => [&[SEALED], key.seal_bytes(&packed)?.as_slice()].concat(),
             None => [&[PLAIN], packed.as_slice()].concat(),
         };
+        let resting = self.keys.seal_document(&path, resting).await?;
         self.backend.put(&path, resting, Condition::Any).await?;
         Ok(digest)
     }
@@ -66,6 +69,7 @@ impl Blobs {
             return Err(Error::failed(format!("the captured content {place} is missing"))
                 .with_hint("it may have been pruned; a revision whose contents are gone cannot be brought back"));
         };
+        let resting = self.keys.open_document(&path, resting).await?;
         let damaged = || Error::failed(format!("the captured content {place} is damaged"));
         match resting.split_first() {
             Some((&PLAIN, packed)) => {

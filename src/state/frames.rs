@@ -22,6 +22,11 @@ impl Chain {
         Self { last: Digest::of(purpose.as_bytes()), length: 0 }
     }
 
+    /// What stands for all lines before.
+    pub(crate) fn context(&self) -> &[u8] {
+        self.last.as_bytes()
+    }
+
     fn sum(&self, content: &[u8]) -> Digest {
         let mut hasher = Sha256::new();
         hasher.update(self.last.as_bytes());

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::codec::words;
+use super::encryption::Lines;
 use super::frames::{self, Frames, Tolerance};
 use crate::error::{Error, Result};
 use crate::event::LedgerEntry;
@@ -61,28 +62,45 @@ struct RunOf {
 ///
 /// # Errors
 /// A history that is not as it was written.
-pub(crate) fn line(entry: &AuditEntry, history: &[u8], place: &str) -> Result<Option<(u64, Vec<u8>)>> {
+pub(crate) fn line(entry: &AuditEntry, history: &[u8], lines: &Lines, place: &str) -> Result<Option<(u64, Vec<u8>)>> {
     let frames = frames(history, place)?;
     // Whoever completed this run's record may have gone on to runs of its own.
-    let lines = frames.contents.iter().rev().take(COMPLETED_WITHIN);
-    let runs = lines.filter_map(|text| serde_json::from_slice::<RunOf>(text).ok());
+    let opened = lines.open(PURPOSE, &frames.contents, place)?;
+    let last = opened.iter().rev().take(COMPLETED_WITHIN);
+    let runs = last.filter_map(|text| serde_json::from_slice::<RunOf>(text).ok());
     if runs.into_iter().any(|line| line.run == entry.run) {
         return Ok(None);
     }
     let text = serde_json::to_vec(entry).map_err(|error| Error::failed(error.to_string()))?;
-    Ok(Some((frames.chain.length, frames.chain.line(&text).0)))
+    Ok(Some((frames.chain.length, lines.line(&frames.chain, &text)?.0)))
 }
 
 /// Reads all entries. A last line that was cut off does not count.
 ///
 /// # Errors
 /// A line that is not as it was written.
-pub(crate) fn read(bytes: &[u8], place: &str) -> Result<Vec<AuditEntry>> {
-    let entries = frames(bytes, place)?.contents.into_iter().map(serde_json::from_slice::<AuditEntry>);
+pub(crate) fn read(bytes: &[u8], lines: &Lines, place: &str) -> Result<Vec<AuditEntry>> {
+    let opened = lines.open(PURPOSE, &frames(bytes, place)?.contents, place)?;
+    let entries = opened.iter().map(|text| serde_json::from_slice::<AuditEntry>(text));
     entries.collect::<Result<_, _>>().map_err(|error| {
         Error::failed(format!("the history {place} cannot be read: {}", words(&error)))
             .with_hint("it may have been written by a newer deployctl")
     })
+}
+
+/// The same history, its lines under other keys.
+///
+/// # Errors
+/// A line that is not as it was written.
+pub(crate) fn rewritten(bytes: &[u8], from: &Lines, to: &Lines, place: &str) -> Result<Vec<u8>> {
+    let mut chain = frames::Chain::new(PURPOSE);
+    let mut written = Vec::new();
+    for text in from.open(PURPOSE, &frames(bytes, place)?.contents, place)? {
+        let (line, next) = to.line(&chain, &text)?;
+        written.extend(line);
+        chain = next;
+    }
+    Ok(written)
 }
 
 fn frames<'b>(bytes: &'b [u8], place: &str) -> Result<Frames<'b>> {

@@ -17,8 +17,9 @@ use uuid::Uuid;
 use super::backend::{Backend, Log, Version};
 use super::codec::{ProviderIn, ProviderOut, Reader, RecordIn, RecordOut, outputs_out, words};
 use super::document::{ProviderRef, Record, State};
+use super::encryption::Lines;
 use super::frames::{self, Chain, Tolerance};
-use super::keys::DataKey;
+use super::keys::{DataKey, Keys};
 use super::store::{KeptInputs, RunOutcome};
 use super::unpushed::{Rest, Unpushed};
 use crate::error::{Error, ErrorKind, Result};
@@ -142,6 +143,7 @@ const PURPOSE: &str = "deployctl-journal";
 pub struct Journal {
     log: Box<dyn Log>,
     key: DataKey,
+    lines: Lines,
     chain: Chain,
     pub(crate) header: RunHeader,
     pub(crate) fold: Fold,
@@ -156,29 +158,31 @@ impl Journal {
     /// Begins a journal; there must be none.
     pub(crate) async fn begin(
         backend: &dyn Backend,
-        key: DataKey,
+        keys: &Keys,
         header: RunHeader,
         state: &State,
         base: Option<Version>,
     ) -> Result<Self> {
         let text = serde_json::to_vec(&header).map_err(|error| Error::failed(error.to_string()))?;
-        let (line, chain) = Chain::new(PURPOSE).line(&text);
+        let (key, lines) = (keys.ready().await?.clone(), keys.lines_ready().await?);
+        let (line, chain) = lines.line(&Chain::new(PURPOSE), &text)?;
         let Some(log) = backend.begin_log(JOURNAL, line).await? else {
             return Err(Error::failed(format!("there is a journal in {} already", backend.place(JOURNAL)))
                 .with_hint("another run began at the same moment; wait for it to end"));
         };
-        Ok(Self { log, key, chain, header, fold: Fold::new(state.clone()), base, rest: None, unpushed: None })
+        Ok(Self { log, key, lines, chain, header, fold: Fold::new(state.clone()), base, rest: None, unpushed: None })
     }
 
     /// Goes on with a journal that was read back.
     pub(crate) async fn resume(
         backend: &dyn Backend,
-        key: DataKey,
+        keys: &Keys,
         read: ReadBack,
         base: Option<Version>,
     ) -> Result<Self> {
         let ReadBack { header, fold, chain, .. } = read;
-        Ok(Self { log: backend.log(JOURNAL).await?, key, chain, header, fold, base, rest: None, unpushed: None })
+        let (key, lines) = (keys.ready().await?.clone(), keys.lines_ready().await?);
+        Ok(Self { log: backend.log(JOURNAL).await?, key, lines, chain, header, fold, base, rest: None, unpushed: None })
     }
 
     /// Keeps what cannot be written to the log on this machine instead.
@@ -219,7 +223,7 @@ impl Journal {
         let text = serde_json::to_vec(&out)
             .map_err(|error| Error::failed(format!("the journal cannot be written: {error}")))?;
         drop(out);
-        let (line, chain) = self.chain.line(&text);
+        let (line, chain) = self.lines.line(&self.chain, &text)?;
         self.write(line).await?;
         self.chain = chain;
         for entry in entries {
@@ -314,6 +318,7 @@ pub(crate) fn read(
     bytes: &[u8],
     base: impl FnOnce(&RunHeader) -> State,
     seal: &dyn Seal,
+    lines: &Lines,
     place: &str,
 ) -> Result<Option<ReadBack>> {
     let damaged = |line: usize| {
@@ -321,7 +326,8 @@ pub(crate) fn read(
             .with_hint("put it back from a backup; removing it forgets what the interrupted run did")
     };
     let frames = frames::read(PURPOSE, bytes, Tolerance::Torn).map_err(damaged)?;
-    let Some((first, rest)) = frames.contents.split_first() else { return Ok(None) };
+    let opened = lines.open(PURPOSE, &frames.contents, place)?;
+    let Some((first, rest)) = opened.split_first() else { return Ok(None) };
     let mut header: RunHeader = serde_json::from_slice(first).map_err(|_| {
         let version = serde_json::from_slice::<Versioned>(first).map(|v| v.format_version).unwrap_or_default();
         match version > JOURNAL_FORMAT_VERSION {

@@ -3,10 +3,11 @@
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use super::backend::Condition;
+use super::encryption::KEYRING;
 use super::history::HISTORY;
 use super::journal::JOURNAL;
 use super::keys::{DataKey, STATE_KEY_VARIABLE};
-use super::store::{AT_ONCE, STATE_FILE, Store};
+use super::store::{AT_ONCE, KEY_FILE, STATE_FILE, Store};
 use super::{blobs, revision};
 use crate::error::{Error, Result};
 
@@ -22,9 +23,11 @@ impl Store {
         }
         let mut paths = self.backend.list(revision::FOLDER).await?;
         paths.extend(self.backend.list(blobs::FOLDER).await?);
+        // Of an encrypted state, what opens the rest.
+        paths.push(KEYRING.to_owned());
         if other.backend.keeps_key() {
             // A key that was given is not kept here, and need not be kept there.
-            paths.push("key".to_owned());
+            paths.push(KEY_FILE.to_owned());
         } else {
             self.shares_key_with(other).await?;
         }

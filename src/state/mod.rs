@@ -2,12 +2,14 @@
 //!
 //! [`store`] and [`settle`] have the rules: what is written when, and what holds after a crash. Below it backends keep bytes and know
 //! nothing of their meaning ([`backend`], [`local`]). [`codec`] and [`envelope`] turn documents into bytes that are refused
-//! when a bit of them flips, [`keys`] seals what is sensitive in them.
+//! when a bit of them flips, [`keys`] seals what is sensitive in them, and [`encryption`] the whole of them where the
+//! configuration says so.
 
 mod backend;
 mod blobs;
 mod codec;
 mod document;
+mod encryption;
 mod envelope;
 mod frames;
 mod history;
@@ -34,8 +36,10 @@ mod upgrade;
 pub use backend::{Acquired, Backend, Condition, HeldLock, Log, Publication, Version};
 pub use blobs::Blobs;
 pub use document::{Deposed, ProviderRef, Record, State, Status};
+pub use encryption::{Encryption, Method, Rotated};
 pub use history::{AuditEntry, HISTORY_FORMAT_VERSION};
 pub use journal::{Entry, Interrupted, JOURNAL_FORMAT_VERSION, Journal, RunHeader};
+pub(crate) use keys::Inside;
 pub use keys::{DataKey, Keys, STATE_KEY_VARIABLE};
 pub use lock::{Lock, LockInfo, MISSED};
 pub use memory::{Fault, Kept, MemoryBackend};

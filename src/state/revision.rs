@@ -58,3 +58,8 @@ impl Revision {
 pub(crate) fn path_of(serial: u64) -> String {
     format!("{FOLDER}{serial:012}.json")
 }
+
+/// The serial of the revision that lies there.
+pub(crate) fn serial_of(path: &str) -> Option<u64> {
+    path.strip_prefix(FOLDER)?.strip_suffix(".json")?.parse().ok()
+}

@@ -1,6 +1,6 @@
 //! Reading with a data key that may be missing: only what is sealed needs one.
 
-use deployctl_sdk::value::{Seal, SealError};
+use deployctl_sdk::value::{Seal, SealError, Withheld};
 
 use super::keys::DataKey;
 
@@ -20,5 +20,13 @@ impl Seal for Sealing<'_> {
 
     fn open(&self, sealed: &str) -> Result<Vec<u8>, SealError> {
         self.key()?.open(sealed)
+    }
+
+    fn withhold(&self, text: &str, sensitive: bool) -> Option<String> {
+        self.0?.withhold(text, sensitive)
+    }
+
+    fn recall(&self, digest: &str) -> Result<Withheld, SealError> {
+        self.key()?.recall(digest)
     }
 }

@@ -40,8 +40,7 @@ impl Store {
             )
             .with_hint("it was changed in the meantime: make a new plan"));
         }
-        let key = self.keys.ready().await?.clone();
-        let journal = Journal::begin(&*self.backend, key, header, base, version).await?;
+        let journal = Journal::begin(&*self.backend, &self.keys, header, base, version).await?;
         Ok(journal.with_rest(self.rest(lock)))
     }
 
@@ -121,6 +120,7 @@ impl Store {
             }
             lock.check().await?;
             let Wrapped { bytes, checksum, .. } = document;
+            let bytes = self.keys.seal_document(STATE_FILE, bytes).await?;
             let condition = base.map_or(Condition::Absent, Condition::Matches);
             match self.backend.put(STATE_FILE, bytes, condition).await? {
                 Some(_) => self.remember(checksum, codec::Stored { state: state.clone(), last_run: Some(header.run) }),
@@ -128,6 +128,7 @@ impl Store {
             }
         }
         self.close(header, fold, &state).await?;
+        self.seen(state.lineage, state.serial)?;
         Ok(state)
     }
 
@@ -170,7 +171,9 @@ impl Store {
             files: header.files.clone(),
             state: self.blobs.put(body, false).await?,
         };
-        self.backend.put(&revision::path_of(serial), revision.to_bytes()?, Condition::Any).await.map(|_| ())
+        let path = revision::path_of(serial);
+        let bytes = self.keys.seal_document(&path, revision.to_bytes()?).await?;
+        self.backend.put(&path, bytes, Condition::Any).await.map(|_| ())
     }
 
     /// What comes after the state: the line in the history, and the journal goes.
@@ -189,8 +192,9 @@ impl Store {
                 summary: outcome.summary,
                 actions: outcome.ledger.entries.clone(),
             };
+            let lines = self.keys.lines_ready().await?;
             let history = self.backend.read_log(HISTORY).await?;
-            let line = history::line(&entry, history.as_deref().unwrap_or_default(), &self.backend.place(HISTORY))?;
+            let line = history::line(&entry, history.as_deref().unwrap_or_default(), &lines, &self.backend.place(HISTORY))?;
             if let Some((place, line)) = line {
                 let begun = if history.is_none() { self.backend.begin_log(HISTORY, Vec::new()).await? } else { None };
                 let mut log = match begun {
@@ -199,7 +203,8 @@ impl Store {
                 };
                 log.append(place, line).await?;
             }
-            if self.backend.is_asked() {
+            // What can be asked with SQL can be read: of an encrypted state nothing is told.
+            if self.backend.is_asked() && self.keys.encryption().is_none() {
                 let revision = self.revision(state.serial).await?;
                 let revision = revision.as_ref().filter(|revision| Some(revision.inputs) == header.inputs);
                 self.backend.publish(&Publication { state, revision, audit: &entry }).await?;
@@ -245,7 +250,7 @@ impl Store {
             Some(read) if loaded.run.as_ref().is_some_and(|run| run.run == read.header.run) => read,
             _ => return Ok(loaded.state),
         };
-        let mut journal = Journal::resume(&*self.backend, self.keys.ready().await?.clone(), read, version).await?;
+        let mut journal = Journal::resume(&*self.backend, &self.keys, read, version).await?;
         let outcome = RunOutcome {
             result: "killed; its record was completed afterwards".to_owned(),
             ok: false,

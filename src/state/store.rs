@@ -14,6 +14,7 @@ use super::backend::{Backend, Version};
 use super::blobs::{self, Blobs};
 use super::codec;
 use super::document::State;
+use super::encryption::{Encryption, KEYRING, Seen, older};
 use super::envelope::{self, STATE};
 use super::history::{self, AuditEntry, HISTORY};
 use super::journal::{self, Interrupted, JOURNAL, ReadBack, RunHeader};
@@ -30,8 +31,10 @@ use super::unpushed::Rest;
 use crate::error::{Error, Result};
 use crate::event::{Events, Ledger};
 use crate::plan::Summary;
+use crate::secret::Registry;
 
 pub(super) const STATE_FILE: &str = "state.json";
+pub(super) const KEY_FILE: &str = "key";
 
 /// How many documents are asked for at one time where many are.
 pub(super) const AT_ONCE: usize = 16;
@@ -70,6 +73,8 @@ pub struct Store {
     pub(super) backend: Arc<dyn Backend>,
     pub(super) keys: Arc<Keys>,
     pub(super) blobs: Blobs,
+    /// What this machine has seen of encrypted states.
+    seen: Option<Seen>,
     /// The state that was last read or written, by its document's checksum: one run looks at it several times.
     last: Mutex<Option<(Digest, codec::Stored)>>,
     /// Where this machine keeps what cannot be written any more in the middle of a run; not needed where the state is here.
@@ -150,14 +155,55 @@ impl Store {
 
     /// Opens a state in any backend.
     pub fn open_on(backend: Arc<dyn Backend>, given: Option<DataKey>) -> Self {
-        let keys = Arc::new(Keys::new(backend.clone(), "key".to_owned(), given));
+        let keys = Arc::new(Keys::new(backend.clone(), KEY_FILE.to_owned(), given, None, Arc::default()));
         let blobs = Blobs::new(backend.clone(), keys.clone());
-        Self { backend, keys, blobs, last: Mutex::default(), rest: None }
+        Self { backend, keys, blobs, seen: None, last: Mutex::default(), rest: None }
     }
 
     /// Where it is kept, for messages.
     pub fn place(&self) -> String {
         self.backend.place("")
+    }
+
+    /// The same state, its documents encrypted where the configuration says so.
+    #[must_use]
+    pub fn encrypted(self, encryption: Option<Encryption>) -> Self {
+        self.encrypted_on(encryption, Seen::of_this_user())
+    }
+
+    /// How its documents are encrypted, if they are.
+    pub fn encryption(&self) -> Option<&Encryption> {
+        self.keys.encryption()
+    }
+
+    /// As [`Store::encrypted`], if there is a keyring: for a state that another configuration keeps.
+    ///
+    /// # Errors
+    /// When the backend cannot be asked.
+    pub async fn encrypted_as_found(self, encryption: Option<Encryption>) -> Result<Self> {
+        let found = encryption.is_some() && self.backend.exists(KEYRING).await?;
+        Ok(if found { self.encrypted(encryption) } else { self })
+    }
+
+    pub(crate) fn encrypted_on(self, encryption: Option<Encryption>, seen: Option<Seen>) -> Self {
+        let Some(encryption) = encryption else { return self };
+        let secrets = self.keys.secrets().clone();
+        Self { seen, ..self.with_keys(Some(encryption), secrets) }
+    }
+
+    /// The same state, into which nothing of these secrets is written.
+    #[must_use]
+    pub fn withholding(self, secrets: Arc<Registry>) -> Self {
+        let encryption = self.keys.encryption().cloned();
+        self.with_keys(encryption, secrets)
+    }
+
+    fn with_keys(self, encryption: Option<Encryption>, secrets: Arc<Registry>) -> Self {
+        let given = self.keys.given().cloned();
+        let keys = Keys::new(self.backend.clone(), KEY_FILE.to_owned(), given, encryption, secrets);
+        let keys = Arc::new(keys);
+        let blobs = Blobs::new(self.backend.clone(), keys.clone());
+        Self { keys, blobs, ..self }
     }
 
     /// Captured contents.
@@ -175,6 +221,36 @@ impl Store {
     /// # Errors
     /// A state or journal that is damaged, of a newer format, or sealed under another key.
     pub async fn load(&self) -> Result<Loaded> {
+        let loaded = self.load_any().await?;
+        if self.keys.encryption().is_some() && loaded.exists {
+            self.is_newest(&loaded.state).await?;
+        }
+        Ok(loaded)
+    }
+
+    /// An older ciphertext is as good as a newer one, so its serial must stand up to what else is known.
+    async fn is_newest(&self, state: &State) -> Result<()> {
+        let revisions = self.backend.list(revision::FOLDER).await?;
+        if let Some(newest) = revisions.iter().filter_map(|path| revision::serial_of(path)).max()
+            && newest > state.serial
+        {
+            let place = self.backend.place(STATE_FILE);
+            return Err(older(&place, state.serial, &format!("there is a revision {newest} beside it"))
+                .with_hint("put the newer one back; or move this one away, and `deployctl state recover` rebuilds it from the newest revision"));
+        }
+        self.seen(state.lineage, state.serial)
+    }
+
+    pub(super) fn seen(&self, lineage: Lineage, serial: u64) -> Result<()> {
+        match &self.seen {
+            Some(seen) if self.keys.encryption().is_some() => {
+                seen.check(lineage, serial, &self.backend.place(STATE_FILE))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn load_any(&self) -> Result<Loaded> {
         // Where both fail it is always the state's failure that is told.
         let (stored, journal) = tokio::join!(self.stored(), self.backend.read_log(JOURNAL));
         let (stored, journal) = (stored?, journal?);
@@ -213,7 +289,7 @@ impl Store {
         let Some(bytes) = bytes else { return Ok(None) };
         let sealing = Sealing(self.keys.existing().await?);
         let base = |header: &RunHeader| state.cloned().unwrap_or_else(|| State::new(header.lineage));
-        journal::read(&bytes, base, &sealing, &self.backend.place(JOURNAL))
+        journal::read(&bytes, base, &sealing, &self.keys.lines().await?, &self.backend.place(JOURNAL))
     }
 
     /// A journal goes on from one state and no other.
@@ -230,7 +306,10 @@ impl Store {
 
     /// The state that is there, and which document it is.
     pub(super) async fn stored(&self) -> Result<Option<(codec::Stored, Version)>> {
-        let Some((bytes, version)) = self.backend.read(STATE_FILE).await? else { return Ok(None) };
+        // Asked for at once, since each may be a long way off.
+        let (read, _) = tokio::try_join!(self.backend.read(STATE_FILE), self.keys.keyring())?;
+        let Some((bytes, version)) = read else { return Ok(None) };
+        let bytes = self.keys.open_document(STATE_FILE, bytes).await?;
         let place = self.backend.place(STATE_FILE);
         let (body, digest) = envelope::unwrap_known(&STATE, &bytes, &place)?;
         if let Some((known, stored)) = &*self.last.lock().unwrap_or_else(PoisonError::into_inner)
@@ -255,7 +334,7 @@ impl Store {
     async fn read_body(&self, body: &[u8], place: &str) -> Result<codec::Stored> {
         let sealing = Sealing(self.keys.existing().await?);
         codec::read_state(body, &sealing).map_err(|lines| {
-            let key = self.backend.place("key");
+            let key = self.backend.place(KEY_FILE);
             Error::failed(format!("the state {place} cannot be read")).with_detail(lines).with_hint(format!(
                 "what is sealed is opened with the data key it was sealed under: set {STATE_KEY_VARIABLE} to it, or put it back in {key}"
             ))
@@ -267,7 +346,10 @@ impl Store {
     /// # Errors
     /// When it cannot be read.
     pub async fn export(&self) -> Result<Option<Vec<u8>>> {
-        self.backend.get(STATE_FILE).await
+        match self.backend.get(STATE_FILE).await? {
+            Some(bytes) => self.keys.open_document(STATE_FILE, bytes).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// Reads a document that [`Store::export`] gave; `place` names it in messages.
@@ -310,7 +392,7 @@ impl Store {
     /// When it cannot be read or is damaged.
     pub async fn history(&self) -> Result<Vec<AuditEntry>> {
         match self.backend.read_log(HISTORY).await? {
-            Some(bytes) => history::read(&bytes, &self.backend.place(HISTORY)),
+            Some(bytes) => history::read(&bytes, &self.keys.lines().await?, &self.backend.place(HISTORY)),
             None => Ok(Vec::new()),
         }
     }
@@ -323,7 +405,9 @@ impl Store {
         let paths = self.backend.list(revision::FOLDER).await?;
         let read = stream::iter(&paths).map(|path| async move {
             let bytes = self.backend.get(path).await?;
-            bytes.map(|bytes| Revision::from_bytes(&bytes, &self.backend.place(path))).transpose()
+            let Some(bytes) = bytes else { return Ok(None) };
+            let bytes = self.keys.open_document(path, bytes).await?;
+            Revision::from_bytes(&bytes, &self.backend.place(path)).map(Some)
         });
         let read: Vec<Option<Revision>> = read.buffered(AT_ONCE).try_collect().await?;
         let mut revisions: Vec<Revision> = read.into_iter().flatten().collect();
@@ -338,6 +422,7 @@ impl Store {
     pub async fn revision(&self, serial: u64) -> Result<Option<Revision>> {
         let path = revision::path_of(serial);
         let Some(bytes) = self.backend.get(&path).await? else { return Ok(None) };
+        let bytes = self.keys.open_document(&path, bytes).await?;
         Revision::from_bytes(&bytes, &self.backend.place(&path)).map(Some)
     }
 

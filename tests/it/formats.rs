@@ -73,6 +73,7 @@ static TOUR: LazyLock<Tour> = LazyLock::new(|| {
     tour.deployment();
     tour.crashes();
     tour.lock();
+    tour.encryption();
     tour
 });
 
@@ -160,6 +161,22 @@ impl Tour {
         self.folder(&context);
         context.write("go", "");
         assert!(holder.wait().unwrap().success());
+    }
+
+    /// What lies around an encrypted state is read by its own tests; here the keyring and what a plan says of it.
+    fn encryption(&mut self) {
+        let mut context = Context::with(MAIN);
+        context.write("secret.auto.vars.hcl", &format!("password = \"{SECRET}\"\n"));
+        context.write("state.hcl", &crate::encryption::aes("env = \"STATE_KEK\""));
+        context.set("STATE_KEK", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=");
+        self.run(&context, "plan --out saved.plan", 0);
+        self.run(&context, "apply saved.plan", 0);
+        self.run(&context, "history", 0);
+        self.saved_plan(&context.file("saved.plan"));
+        self.document("keyring", &context.read(".deployctl/default/keyring.json"));
+        for path in files(&context.file(".deployctl")) {
+            self.bytes.push((path.display().to_string(), std::fs::read(&path).unwrap()));
+        }
     }
 
     /// Runs a command with `--json`; every line that it prints is a document.

@@ -2,15 +2,14 @@
 //! the engine, interrupted, and searched for secrets.
 #![cfg(target_os = "linux")]
 
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use base64::Engine as _;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::context::{Answer, Context};
+use crate::search::{files_below, watched_processes};
 
 fn ok(answer: Answer) -> String {
     assert_eq!(answer.code, 0, "{answer}");
@@ -215,54 +214,9 @@ output "dressed" { value = base64encode("user:${var.password}") }
 output "through" { value = terraform_data.user.output.password }
 "#;
 
-/// Whether some bytes hold a secret: as they are, in base64, or in an archive.
-fn holds(bytes: &[u8], depth: usize) -> bool {
-    let plain = |bytes: &[u8]| {
-        [SECRET, TOKEN].iter().any(|secret| bytes.windows(secret.len()).any(|window| window == secret.as_bytes()))
-    };
-    if plain(bytes) {
-        return true;
-    }
-    if depth == 0 {
-        return false;
-    }
-    let lax = base64::engine::general_purpose::STANDARD_NO_PAD;
-    let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
-    let runs = bytes.split(|byte| !is_base64(byte)).filter(|run| run.len() >= 16);
-    let in_base64 = runs.into_iter().any(|run| {
-        let whole = run.get(..run.len() / 4 * 4).unwrap_or_default();
-        lax.decode(whole).is_ok_and(|decoded| holds(&decoded, depth - 1))
-    });
-    let archived = bytes.windows(4).enumerate().filter(|(_, window)| *window == b"PK\x03\x04").any(|(at, _)| {
-        let length = |from: usize| {
-            bytes.get(at + from..at + from + 2).map_or(0, |two| usize::from(two[0]) | usize::from(two[1]) << 8)
-        };
-        let data = bytes.get(at + 30 + length(26) + length(28)..).unwrap_or_default();
-        let mut unpacked = Vec::new();
-        let _ = flate2::read::DeflateDecoder::new(data).take(1 << 24).read_to_end(&mut unpacked);
-        holds(&unpacked, depth - 1)
-    });
-    in_base64 || archived
-}
-
-fn files_below(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in deployctl_sdk::fs::read_dir(folder).unwrap_or_default() {
-        if entry.is_dir() { files_below(&entry, found) } else { found.push(entry) }
-    }
-}
-
-/// What every process was started with, watched until told to stop.
-fn watched_processes(stop: &std::sync::atomic::AtomicBool) -> Vec<u8> {
-    let mut seen = Vec::new();
-    while !stop.load(std::sync::atomic::Ordering::Relaxed) {
-        for path in deployctl_sdk::fs::read_dir(Path::new("/proc")).unwrap_or_default() {
-            let line = deployctl_sdk::fs::read(&path.join("cmdline")).unwrap_or_default();
-            if line.windows(8).any(|window| window == b"planted-") {
-                seen.extend(line);
-            }
-        }
-    }
-    seen
+/// Whether some bytes hold one of the two.
+fn holds(bytes: &[u8]) -> bool {
+    crate::search::holds(bytes, &[SECRET, TOKEN])
 }
 
 #[test]
@@ -295,7 +249,7 @@ output "plain" {{
     context.set("DEPLOYCTL_VAR_token", TOKEN);
     let stop = std::sync::atomic::AtomicBool::new(false);
     let (said, processes) = std::thread::scope(|scope| {
-        let watch = scope.spawn(|| watched_processes(&stop));
+        let watch = scope.spawn(|| watched_processes(&stop, b"planted-"));
         let mut said = Vec::new();
         for line in [
             "plan --out plan.bin",
@@ -317,7 +271,7 @@ output "plain" {{
         (said, watch.join().unwrap())
     });
     for (line, answer) in &said {
-        assert!(!holds(answer.to_string().as_bytes(), 2), "`{line}` shows a secret");
+        assert!(!holds(answer.to_string().as_bytes()), "`{line}` shows a secret");
         assert!(*line == "plan --markdown" || answer.code == 0, "{line}: {answer}");
     }
     assert!(processes.is_empty(), "a secret is an argument: {}", String::from_utf8_lossy(&processes));
@@ -326,15 +280,14 @@ output "plain" {{
     // A failure quotes nothing either.
     context.write("net/broken.tf", "resource \"terraform_data\" \"x\" {\n  lifecycle {\n    precondition {\n      condition = var.password == \"x\"\n      error_message = \"no\"\n    }\n  }\n}\n");
     let failed = context.run("plan");
-    assert!(failed.code != 0 && !holds(failed.to_string().as_bytes(), 2), "{failed}");
+    assert!(failed.code != 0 && !holds(failed.to_string().as_bytes()), "{failed}");
 
-    let mut files = Vec::new();
-    files_below(context.path(), &mut files);
+    let mut files = files_below(context.path());
     // The engine's own state is the engine's own, and holds it in clear.
     files.retain(|path| !path.starts_with(context.file("net")));
     assert!(files.iter().any(|path| path.ends_with("plan.bin")) && files.len() > 5);
     for path in files {
         let bytes = deployctl_sdk::fs::read(&path).unwrap();
-        assert!(!holds(&bytes, 2), "{} holds a secret", path.display());
+        assert!(!holds(&bytes), "{} holds a secret", path.display());
     }
 }

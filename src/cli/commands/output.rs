@@ -49,6 +49,10 @@ async fn print(session: Session<'_>, arguments: &OutputValue) -> Outcome {
             None => error.with_hint("`deployctl output` lists them; they come with the next apply"),
         });
     };
+    if found.contains_withheld() {
+        return Err(Error::failed(format!("the output `{name}` is made from a secret, and secrets are not kept"))
+            .with_hint("ask the place that the secret comes from"));
+    }
     // Asked for by its name, a secret is handed over: that is what it is an output for.
     let found = found.reveal();
     if output.json {

@@ -67,8 +67,9 @@ async fn plan_only(session: Session<'_>, arguments: &Plan) -> Outcome {
         .await?;
     let plan = &planned.plan;
     if let Some(path) = &arguments.out {
-        let saved = SavedPlan { plan: plan.clone(), inputs: project.inputs(), contents: project.contents() };
-        saved.write(path, project.store().keys().ready().await?)?;
+        let inputs = project.recorded_inputs(project.store().keys().ready().await?);
+        let saved = SavedPlan { plan: plan.clone(), inputs, contents: project.contents() };
+        saved.write(path, &project.store().keys().ready_for_plans().await?)?;
     }
     session.watcher.clear();
     let output = session.output;

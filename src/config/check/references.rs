@@ -11,7 +11,7 @@ use crate::diagnostic::{Diagnostic, Origin, Span, did_you_mean};
 use crate::lang::{self, Expression, Reference, StaticStep};
 
 /// Names that stand for something other than a resource type.
-const ROOTS: [&str; 7] = ["var", "local", "each", "count", "path", "self", "data"];
+const ROOTS: [&str; 8] = ["var", "local", "secret", "each", "count", "path", "self", "data"];
 
 /// What `path` has.
 const PATHS: [&str; 3] = ["module", "root", "cwd"];
@@ -79,6 +79,11 @@ impl References<'_, '_> {
                 let help = |name: &str| format!("define it with `locals {{ {name} = … }}`");
                 self.member(reference, "there is no local", names, help);
             }
+            "secret" => {
+                let names = self.config.secrets.keys().map(|name| &**name);
+                let help = |name: &str| format!("declare it with `secret \"{name}\" {{ … }}`");
+                self.member(reference, "there is no secret", names, help);
+            }
             "path" => {
                 let help = |_: &str| "`path.module` is the configuration's folder".to_owned();
                 self.member(reference, "`path` has no", PATHS.into_iter(), help);
@@ -99,7 +104,7 @@ impl References<'_, '_> {
                 None => self.misplaced(reference, "`self` works in `health` and `postcondition` alone"),
             },
             "data" => self.data(reference),
-            "module" | "secret" => {
+            "module" => {
                 let message = format!("`{}` references are not supported yet", reference.root);
                 self.complain(Diagnostic::error(reference.span, message, "not supported yet"));
             }
@@ -152,7 +157,7 @@ impl References<'_, '_> {
                 }
             }
             Some(StaticStep::Index(Tree::String(_)))
-                if matches!(reference.root, "var" | "local" | "each" | "count" | "path") =>
+                if matches!(reference.root, "var" | "local" | "secret" | "each" | "count" | "path") =>
             {
                 let message = format!("a name must follow `{}` after a dot", reference.root);
                 self.complain(Diagnostic::error(reference.span, message, "no index here"));

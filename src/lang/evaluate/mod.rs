@@ -48,6 +48,7 @@ pub fn evaluate(expr: &Expression, scope: &dyn Scope) -> Result<Value, Vec<Diagn
         {
             return evaluator.fail(expr.tree.span(), excess.message(), "this is too much");
         }
+        scope.made(&value);
         Ok(value)
     });
     value.map_err(|Failed| evaluator.diagnostics)

@@ -124,7 +124,7 @@ fn describe(value: &Value, out: &mut String) {
         Value::Bool(_) => out.push_str("bool"),
         Value::Number(_) => out.push_str("number"),
         Value::String(_) => out.push_str("string"),
-        Value::Unknown | Value::Sensitive(_) => out.push_str("any"),
+        Value::Unknown | Value::Sensitive(_) | Value::Withheld(_) => out.push_str("any"),
         Value::List(items) => {
             out.push_str("tuple([");
             for (at, item) in items.iter().enumerate() {

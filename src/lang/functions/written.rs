@@ -11,6 +11,7 @@ use super::call::{Complaint, Done};
 pub(super) fn json(value: &Value, out: &mut String) -> Done<()> {
     room(out)?;
     match value.unmark().0 {
+        Value::Withheld(_) => return Err(Complaint::whole("this holds a secret that is not kept")),
         Value::Null | Value::Unknown | Value::Sensitive(_) => out.push_str("null"),
         Value::Bool(true) => out.push_str("true"),
         Value::Bool(false) => out.push_str("false"),

@@ -151,7 +151,8 @@ impl Serialize for Tagged<'_> {
                 // Sealed text is read by a reader of its own, so the levels within one text are counted anew; the bound
                 // on all of them is not.
                 let level = (self.level / LEVELS_PER_TEXT + 1) * LEVELS_PER_TEXT;
-                let plain = Tagged { value: inner, level, sensitive: true, ..*self }.text().map_err(S::Error::custom)?;
+                let plain =
+                    Tagged { value: inner, level, sensitive: true, ..*self }.text().map_err(S::Error::custom)?;
                 tag(serializer, "$sensitive", &self.seal.seal(&plain).map_err(S::Error::custom)?)
             }
         }

@@ -65,7 +65,10 @@ impl Value {
         let restored = match (plain, like.unmark().0) {
             (Self::Withheld(withheld), like) if withheld.is(like) => like.clone(),
             (Self::List(items), Self::List(like)) => Self::list(
-                items.iter().enumerate().map(|(at, item)| like.get(at).map_or(item.clone(), |like| item.restored(like))),
+                items
+                    .iter()
+                    .enumerate()
+                    .map(|(at, item)| like.get(at).map_or(item.clone(), |like| item.restored(like))),
             ),
             (Self::Map(members), Self::Map(like)) => Self::map(members.iter().map(|(key, member)| {
                 (key.clone(), like.get(key).map_or(member.clone(), |like| member.restored(like)))
@@ -108,7 +111,8 @@ mod tests {
 
     #[test]
     fn it_is_put_back_where_the_same_one_stands() {
-        let recorded = Value::map([("a", withheld("one")), ("b", Value::list([withheld("two")])), ("c", withheld("x"))]);
+        let recorded =
+            Value::map([("a", withheld("one")), ("b", Value::list([withheld("two")])), ("c", withheld("x"))]);
         let like = Value::map([("a", Value::from("one")), ("b", Value::list([Value::from("changed")]))]);
         let restored = recorded.restored(&like);
         assert_eq!(restored.get("a").unwrap().as_str(), Some("one"));

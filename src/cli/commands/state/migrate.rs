@@ -33,7 +33,7 @@ pub struct Migrate {
 pub async fn run(session: Session<'_>, arguments: &Migrate) -> Outcome {
     let (store, environment) = session.store_and_environment().await?;
     let place = old_place(&session, &arguments.from, &environment)?;
-    let old = Store::open(&place, &environment).await?;
+    let old = Store::open(&place, &environment).await?.encrypted_as_found(store.encryption().cloned()).await?;
     if old.place() == store.place() {
         return Err(Error::usage(format!("the state is in {} already", old.place()))
             .with_hint("change the configuration's `state` block first, and name the place where the state was"));

@@ -10,6 +10,7 @@ mod pull;
 mod push;
 mod recover;
 mod rm;
+mod rotate_key;
 mod show;
 mod unlock;
 
@@ -41,6 +42,7 @@ pub enum State {
     Recover(recover::Recover),
     Prune(prune::Prune),
     Migrate(migrate::Migrate),
+    RotateKey(rotate_key::RotateKey),
 }
 
 /// Runs it.
@@ -59,6 +61,7 @@ pub fn run(settings: &Settings, output: &Output, command: State) -> Outcome {
             State::Recover(arguments) => recover::run(session, &arguments).await,
             State::Prune(arguments) => prune::run(session, &arguments).await,
             State::Migrate(arguments) => migrate::run(session, &arguments).await,
+            State::RotateKey(arguments) => rotate_key::run(session, &arguments).await,
         }
     })
 }

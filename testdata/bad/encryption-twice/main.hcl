@@ -1,0 +1,10 @@
+deployctl {
+  encryption "aes_gcm" {
+    key {
+      env = "K"
+    }
+  }
+  encryption "age" {
+    recipients = []
+  }
+}

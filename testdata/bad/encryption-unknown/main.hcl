@@ -1,0 +1,7 @@
+deployctl {
+  encryption "aes-gcm" {
+    key {
+      env = "K"
+    }
+  }
+}

@@ -1,0 +1,3 @@
+deployctl {
+  encryption "aes_gcm" {}
+}

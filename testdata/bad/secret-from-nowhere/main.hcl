@@ -1,0 +1,4 @@
+secret "db" {}
+resource "value" "v" {
+  input = secret.db
+}

@@ -1,0 +1,4 @@
+secret "db" {
+  env  = "DB"
+  file = "db.txt"
+}

@@ -1,0 +1,6 @@
+secret "database" {
+  env = "DB"
+}
+resource "value" "v" {
+  input = secret.databse
+}

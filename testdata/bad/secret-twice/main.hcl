@@ -1,0 +1,6 @@
+secret "db" {
+  env = "A"
+}
+secret "db" {
+  env = "B"
+}

@@ -1,0 +1,11 @@
+secret "db" {
+  vault {
+    feild = "password"
+    token {
+      env = "T"
+    }
+    app_role {
+      role_id = "r"
+    }
+  }
+}
