@@ -445,6 +445,13 @@ impl Outside for Recorder {
         self.secrets.get().is_some_and(|secrets| secrets.registry().touches(value))
     }
 
+    fn with_secrets(&self, value: Value) -> Value {
+        match self.secrets.get() {
+            Some(secrets) => secrets.registry().restored(value),
+            None => value,
+        }
+    }
+
     fn keep_from_rest(&self, value: &Value) {
         if let Some(secrets) = self.secrets.get() {
             secrets.registry().note_made(value);

@@ -78,7 +78,8 @@ fn recipients(fields: &mut Fields<'_>, span: Span) -> Option<Vec<String>> {
         match age::x25519::Recipient::from_str(text) {
             Ok(recipient) => found.push(recipient.to_string()),
             Err(_) => fields.complain(
-                Diagnostic::error(*place, "this is not an age recipient", "cannot be read").with_help(
+                // Somebody may have taken an identity for a recipient, and a complaint shows what it points at.
+                Diagnostic::error(if text.starts_with("age1") { *place } else { span }, "this is not an age recipient", "cannot be read").with_help(
                     "a recipient begins with `age1`; `age-keygen -y` prints that of an identity, which itself must not stand here",
                 ),
             ),

@@ -255,6 +255,7 @@ pub struct InstanceScope<'v> {
 impl Scope for InstanceScope<'_> {
     fn resolve(&self, root: &str, steps: &[Step]) -> Result<(Value, usize), Unresolved> {
         let (value, used) = self.look_up(root, steps)?;
+        let value = self.outside().with_secrets(value);
         if self.outside().is_from_secret(&value) {
             self.from_secret.set(true);
         }

@@ -24,7 +24,16 @@ pub fn restore<'p>(project: &'p Project, attributes: impl Fn(&Address) -> Value)
         let resource = block.address();
         for key in keys {
             let address = resource.with_key(key.clone());
-            values.set_instance(*index, key, attributes(&address));
+            let mut recorded = attributes(&address);
+            if recorded.contains_withheld() {
+                // What was made from secrets is made again, so that it is known where others refer to it.
+                if let Some((_, schema)) = project.schemas().resource(&block.type_name) {
+                    let scope = values.instance(*index, &address, None);
+                    let _ = block.body.evaluate(&schema.attributes, &scope, &block.type_name);
+                }
+                recorded = project.outside().with_secrets(recorded);
+            }
+            values.set_instance(*index, key, recorded);
         }
     }
     values.forget_locals();

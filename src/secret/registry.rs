@@ -4,8 +4,8 @@
 //! by its text, not by a mark that somebody on the way may lose: a text that holds a secret does not rest, and neither does
 //! a value that an expression made from one, however it was turned about there.
 
-use std::collections::HashSet;
-use std::sync::{PoisonError, RwLock};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
@@ -21,12 +21,23 @@ const SHORTEST_UNMARKED: usize = 8;
 #[derive(Default)]
 pub struct Registry {
     texts: RwLock<Texts>,
+    known: Mutex<Known>,
+}
+
+/// Whole texts by their digests, as far as they were asked for.
+#[derive(Default)]
+struct Known {
+    /// How many of the texts are among them.
+    count: usize,
+    by_digest: HashMap<String, Arc<str>>,
 }
 
 #[derive(Default)]
 struct Texts {
     /// Secrets, and what was made from them, as whole texts.
-    whole: HashSet<String>,
+    whole: HashSet<Arc<str>>,
+    /// The same, in the order in which they came.
+    in_order: Vec<Arc<str>>,
     /// Secrets as they may stand in other texts.
     parts: Vec<String>,
 }
@@ -41,7 +52,7 @@ impl Registry {
     /// Notes a secret: wherever its text stands, as it is or encoded, that text must not rest.
     pub fn note(&self, secret: &str) {
         let mut texts = self.texts.write().unwrap_or_else(PoisonError::into_inner);
-        if secret.is_empty() || !texts.whole.insert(secret.to_owned()) {
+        if secret.is_empty() || !texts.add(secret) {
             return;
         }
         let mut parts = forms(secret);
@@ -63,7 +74,26 @@ impl Registry {
                 found.push(text.to_owned());
             }
         });
-        self.texts.write().unwrap_or_else(PoisonError::into_inner).whole.extend(found);
+        let mut texts = self.texts.write().unwrap_or_else(PoisonError::into_inner);
+        for text in found {
+            texts.add(&text);
+        }
+    }
+
+    /// A value that was read back, with the secrets put back in it that are known by now.
+    pub fn restored(&self, value: Value) -> Value {
+        if self.is_empty() || !value.contains_withheld() {
+            return value;
+        }
+        let texts = self.texts.read().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        value.recalled(&mut |withheld| {
+            for text in texts.in_order.iter().skip(known.count) {
+                known.by_digest.insert(withheld.fingerprint(text), text.clone());
+            }
+            known.count = texts.in_order.len();
+            known.by_digest.get(withheld.digest()).cloned().map(Value::String)
+        })
     }
 
     /// Whether a text must not rest; `sensitive` says whether it stands under a sensitive mark.
@@ -97,6 +127,18 @@ impl Registry {
     /// The secrets as they may stand in texts that people read, for masking them.
     pub fn parts(&self) -> Vec<String> {
         self.texts.read().unwrap_or_else(PoisonError::into_inner).parts.clone()
+    }
+}
+
+impl Texts {
+    /// Adds a whole text; whether it is a new one.
+    fn add(&mut self, text: &str) -> bool {
+        let text: Arc<str> = Arc::from(text);
+        let new = self.whole.insert(text.clone());
+        if new {
+            self.in_order.push(text);
+        }
+        new
     }
 }
 

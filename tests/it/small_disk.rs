@@ -126,6 +126,32 @@ fn a_full_disk_stops_a_run_at_any_file_and_loses_nothing() {
     assert!(missed.is_empty(), "the disk was never full at {missed:?}, only at {stopped:?}");
 }
 
+#[test]
+fn a_full_disk_under_an_encrypted_state_loses_nothing() {
+    if !is_root() {
+        return crate::interrupt::a_disk_that_fills_up_loses_nothing();
+    }
+    let mut stopped = 0;
+    for pages in (1..40).step_by(3) {
+        let mut context = Context::with(&files(1));
+        context.write("state.hcl", &crate::encryption::aes("env = \"STATE_KEK\""));
+        context.set("STATE_KEK", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=");
+        let disk = Mounted::new(&context.file(".deployctl"), "size=16m");
+        assert_eq!(context.run("apply --auto-approve").code, 0);
+        // A run and a rotation, each on a disk that becomes full.
+        for (line, version) in [("apply --auto-approve", 2), ("state rotate-key", 2)] {
+            context.write("main.hcl", &files(version));
+            disk.remount(&more(&format!("size={}k", pages * 4), used(&context.file(".deployctl"))));
+            stopped += u32::from(!checked(&context.run(line), &format!("{line} on {pages} pages")));
+            disk.remount("size=16m,nr_inodes=10k");
+            let again = context.run(line);
+            assert_eq!(again.code, 0, "{line} after {pages} pages: {again}");
+            is_settled(&context, version);
+        }
+    }
+    assert!(stopped > 4, "the disk was full only {stopped} times");
+}
+
 /// How many files and how many pages are taken up below a folder.
 fn used(folder: &Path) -> (usize, usize) {
     let output = Command::new("df").args(["--output=iused,used", "-k"]).arg(folder).output().unwrap();

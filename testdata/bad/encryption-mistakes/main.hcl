@@ -1,6 +1,6 @@
 deployctl {
   encryption "age" {
-    recipients = ["age1notarecipient", "AGE-SECRET-KEY-1"]
+    recipients = ["age1notarecipient"]
     key {
       env = "K"
     }

@@ -41,7 +41,9 @@ impl Serialize for Value {
             Self::List(items) => serializer.collect_seq(items.iter()),
             Self::Map(members) => serializer.collect_map(members.iter()),
             Self::Unknown => serializer.serialize_str(UNKNOWN_TEXT),
-            Self::Sensitive(_) | Self::Withheld(_) => serializer.serialize_str(SENSITIVE_TEXT),
+            Self::Sensitive(_) => serializer.serialize_str(SENSITIVE_TEXT),
+            // Whoever takes the mark off wants to hand the value on, and it is not there.
+            Self::Withheld(_) => Err(serde::ser::Error::custom("a secret that is not kept cannot be handed on")),
         }
     }
 }

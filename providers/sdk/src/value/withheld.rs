@@ -32,6 +32,11 @@ impl Withheld {
         &self.digest
     }
 
+    /// The digest that a text has under the same key.
+    pub fn fingerprint(&self, text: &str) -> String {
+        self.key.fingerprint(text)
+    }
+
     /// Whether this is the value that it stands for. Marks do not matter, nor whether digits are a number or a text.
     pub fn is(&self, value: &Value) -> bool {
         match value.unmark().0 {
@@ -53,6 +58,21 @@ impl Value {
     /// Whether anything in the value, at any depth, is a secret that is not kept.
     pub fn contains_withheld(&self) -> bool {
         self.any(&mut |value| matches!(value, Self::Withheld(_)))
+    }
+
+    /// The value with each secret that is not kept put back as `known` has it, where it does.
+    #[must_use]
+    pub fn recalled(&self, known: &mut dyn FnMut(&Withheld) -> Option<Value>) -> Value {
+        let (plain, marked) = self.unmark();
+        let recalled = match plain {
+            Self::Withheld(withheld) => known(withheld).unwrap_or_else(|| plain.clone()),
+            Self::List(items) => Self::list(items.iter().map(|item| item.recalled(known))),
+            Self::Map(members) => {
+                Self::map(members.iter().map(|(key, member)| (key.clone(), member.recalled(known))))
+            }
+            plain => plain.clone(),
+        };
+        recalled.with_mark(marked)
     }
 
     /// The value with secrets that are not kept put back from where they stand in `like`, where that has the same ones.
