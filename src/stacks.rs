@@ -84,12 +84,7 @@ pub async fn read(config: &Configuration, root: &Path, environment: &str) -> Res
     futures_util::future::try_join_all(all).await
 }
 
-async fn read_one(
-    block: &DataBlock,
-    root: &Path,
-    environment: &str,
-    encryption: Option<Encryption>,
-) -> Result<Value> {
+async fn read_one(block: &DataBlock, root: &Path, environment: &str, encryption: Option<Encryption>) -> Result<Value> {
     let what = format!("data.{}.{}", DataBlock::STATE, block.name);
     let named = |mut error: Error| {
         error.message = format!("{what}: {}", error.message);

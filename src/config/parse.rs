@@ -10,8 +10,18 @@ use crate::diagnostic::{Diagnostic, Span, did_you_mean};
 use crate::error::{Error, Result};
 
 /// The blocks there are.
-const BLOCKS: [&str; 10] =
-    ["deployctl", "variable", "locals", "secret", "output", "provider", "data", "resource", "deployment", "environment"];
+const BLOCKS: [&str; 10] = [
+    "deployctl",
+    "variable",
+    "locals",
+    "secret",
+    "output",
+    "provider",
+    "data",
+    "resource",
+    "deployment",
+    "environment",
+];
 
 /// Blocks that people know from elsewhere.
 const UNSUPPORTED: [&str; 2] = ["module", "dynamic"];

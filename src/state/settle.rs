@@ -194,7 +194,8 @@ impl Store {
             };
             let lines = self.keys.lines_ready().await?;
             let history = self.backend.read_log(HISTORY).await?;
-            let line = history::line(&entry, history.as_deref().unwrap_or_default(), &lines, &self.backend.place(HISTORY))?;
+            let line =
+                history::line(&entry, history.as_deref().unwrap_or_default(), &lines, &self.backend.place(HISTORY))?;
             if let Some((place, line)) = line {
                 let begun = if history.is_none() { self.backend.begin_log(HISTORY, Vec::new()).await? } else { None };
                 let mut log = match begun {

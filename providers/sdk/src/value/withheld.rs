@@ -67,9 +67,7 @@ impl Value {
         let recalled = match plain {
             Self::Withheld(withheld) => known(withheld).unwrap_or_else(|| plain.clone()),
             Self::List(items) => Self::list(items.iter().map(|item| item.recalled(known))),
-            Self::Map(members) => {
-                Self::map(members.iter().map(|(key, member)| (key.clone(), member.recalled(known))))
-            }
+            Self::Map(members) => Self::map(members.iter().map(|(key, member)| (key.clone(), member.recalled(known)))),
             plain => plain.clone(),
         };
         recalled.with_mark(marked)
