@@ -157,6 +157,7 @@ pub struct VaultBlock {
 
 /// How to log in to Vault.
 #[derive(Debug, Clone)]
+#[allow(clippy::large_enum_variant)] // There is one in a block, and the block is boxed.
 pub enum VaultLogin {
     /// `token { … }`: with a token.
     Token(TextSource),

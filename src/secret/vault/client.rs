@@ -63,7 +63,8 @@ impl Client {
         Self { agent: agent.into(), server: Arc::new(server.clone()), token: None }
     }
 
-    pub(super) fn with_token(self, token: String) -> Self {
+    /// Somebody, with this token.
+    pub(super) fn with_token(self, token: &str) -> Self {
         Self { token: Some(Arc::from(token.trim())), ..self }
     }
 

@@ -16,7 +16,7 @@ impl Client {
     pub(super) fn log_in(server: &Server, login: &Login, root: &Path) -> Result<Self, OriginError> {
         let nobody = Client::new(server);
         let (method, mount, body) = match login {
-            Login::Token(origin) => return token(origin.as_ref(), root).map(|token| nobody.with_token(token)),
+            Login::Token(origin) => return token(origin.as_ref(), root).map(|token| nobody.with_token(&token)),
             Login::AppRole { mount, role_id, secret_id } => {
                 ("AppRole", mount, json!({ "role_id": role_id, "secret_id": secret_id.text(root)? }))
             }
@@ -44,7 +44,7 @@ impl Client {
         };
         let answer = nobody.post(&path, &body).map_err(refused)?;
         match answer.pointer("/auth/client_token").and_then(serde_json::Value::as_str) {
-            Some(token) => Ok(nobody.with_token(token.to_owned())),
+            Some(token) => Ok(nobody.with_token(token)),
             None => Err(nobody.not_vault()),
         }
     }
