@@ -40,17 +40,16 @@ pub(super) fn find(environment: &Environment) -> Option<PathBuf> {
         .find(|path| path.is_file() && fs::is_executable(path))
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
     use std::path::Path;
 
     use super::*;
 
     fn program(folder: &Path, mode: u32) {
-        std::fs::create_dir_all(folder).unwrap();
-        std::fs::write(folder.join(PLUGIN), "").unwrap();
-        std::fs::set_permissions(folder.join(PLUGIN), std::fs::Permissions::from_mode(mode)).unwrap();
+        fs::create_dir_all(folder).unwrap();
+        fs::write_atomic(&folder.join(PLUGIN), b"", mode).unwrap();
     }
 
     #[test]
@@ -63,7 +62,7 @@ mod tests {
         program(&own, 0o755);
         assert_eq!(find(&environment), Some(own.join(PLUGIN)));
         let named = format!(r#"{{"cliPluginsExtraDirs": [{:?}]}}"#, more.to_str().unwrap());
-        std::fs::write(docker.path().join("config.json"), named).unwrap();
+        fs::write_atomic(&docker.path().join("config.json"), named.as_bytes(), 0o600).unwrap();
         program(&more, 0o644);
         assert_eq!(find(&environment), Some(own.join(PLUGIN)));
         program(&more, 0o755);
