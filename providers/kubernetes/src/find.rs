@@ -63,6 +63,12 @@ async fn of_kind(
     Ok(found)
 }
 
+/// Whether we wrote an object. Controllers copy labels onto what they make: the endpoints of a Service bear its mark.
+fn is_ours(object: &Json, manager: &str) -> bool {
+    let entries = object.pointer("/metadata/managedFields").and_then(Json::as_array);
+    entries.into_iter().flatten().any(|entry| text(entry, "/manager") == manager)
+}
+
 /// What became of objects whose creation, change or removal was interrupted.
 ///
 /// # Errors
@@ -83,6 +89,7 @@ pub(crate) async fn find(site: &Site, lost: &[Lost]) -> Result<Vec<Found>, Provi
             .into_iter()
             .map(|(_, object)| object)
             .filter(|object| mark::whose(object, lineage, Some(one.mark.id)) == mark::Whose::Ours)
+            .filter(|object| is_ours(object, &site.cluster.manager))
             .collect::<Vec<_>>();
         answers.push(found_again(site, one, &record, ours));
     }
@@ -124,7 +131,7 @@ pub(crate) async fn find_all(site: &Site) -> Result<Vec<(Ownership, Object)>, Pr
     let namespace = site.cluster.namespace().await?.to_owned();
     let found = selected(site, &format!("{}={}", mark::LINEAGE, site.lineage), &[namespace]).await?;
     let mut by_resource: BTreeMap<String, (Ownership, Vec<Json>)> = BTreeMap::new();
-    for (_, object) in found {
+    for (_, object) in found.into_iter().filter(|(_, object)| is_ours(object, &site.cluster.manager)) {
         if let Some(mark) = mark::of(&object) {
             by_resource.entry(mark.id.to_string()).or_insert_with(|| (mark, Vec::new())).1.push(object);
         }

@@ -73,3 +73,25 @@ async fn the_objects_of_a_namespace_are_taken_over_by_a_selector_and_found_again
     assert!(desk.delete().await.error.is_none());
     assert!(desk.exists("configmap", "c") && !desk.exists("configmap", "a"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_controllers_copy_our_labels_onto_is_not_taken_for_ours() {
+    let mut desk = Desk::new("copied").await;
+    let service =
+        "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec:\n  selector: {app: web}\n  ports: [{port: 80}]\n";
+    let config = desk.manifests(service);
+    desk.apply(&config).await;
+    let selector = format!("deployctl.dev/resource={}", desk.held.mark.id);
+    let copies = || desk.kubectl(&["get", "endpointslices", "-l", &selector, "-o", "name"]);
+    for _ in 0..100 {
+        if !copies().is_empty() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    assert!(!copies().is_empty(), "no controller made endpoints");
+    let found = desk.hand.connection.find_all(&desk.place).await.unwrap();
+    let kinds: Vec<&str> = found.iter().flat_map(|(_, object)| &object.children).map(|child| &*child.kind).collect();
+    assert_eq!(kinds, ["Service"]);
+    assert!(desk.delete().await.error.is_none());
+}
