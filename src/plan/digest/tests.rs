@@ -95,6 +95,7 @@ fn inputs() -> Inputs {
         timestamp: "2026-01-01T00:00:00Z".to_owned(),
         uuids: BTreeMap::from([("main.hcl:1".to_owned(), "one".to_owned())]),
         stacks: BTreeMap::new(),
+        secrets: BTreeMap::new(),
         removed: false,
     }
 }
