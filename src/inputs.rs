@@ -145,7 +145,7 @@ pub struct Recorder {
 
 enum Origin {
     Checkout,
-    Recorded(Inputs),
+    Recorded(Box<Inputs>),
 }
 
 #[derive(Default)]
@@ -169,7 +169,7 @@ impl Recorder {
     /// Answers what an earlier run recorded, and nothing else.
     pub fn of_recorded(root: PathBuf, inputs: Inputs, contents: HashMap<Digest, Arc<[u8]>>) -> Self {
         let seen = Seen { inputs: Inputs { timestamp: inputs.timestamp.clone(), ..Inputs::default() }, contents };
-        Self { root, origin: Origin::Recorded(inputs), seen: Mutex::new(seen), secrets: OnceLock::new() }
+        Self { root, origin: Origin::Recorded(Box::new(inputs)), seen: Mutex::new(seen), secrets: OnceLock::new() }
     }
 
     /// Gives the secrets, which are fetched anew in every run and never recorded.
@@ -188,7 +188,7 @@ impl Recorder {
         match &self.origin {
             Origin::Checkout => self.seen().inputs.clone(),
             // A later step of the same run may ask for more of it than was asked for up to now.
-            Origin::Recorded(inputs) => inputs.clone(),
+            Origin::Recorded(inputs) => (**inputs).clone(),
         }
     }
 

@@ -103,7 +103,7 @@ impl Configuration {
         let locals = self.locals.values().map(|local| &local.value);
         let outputs = self.outputs.values().map(|output| &output.value);
         let expressions = resources.chain(providers).chain(locals).chain(outputs);
-        let references = expressions.flat_map(|expression| crate::lang::references(expression));
+        let references = expressions.flat_map(crate::lang::references);
         let names = references.filter(|reference| reference.root == "secret").filter_map(|reference| {
             match reference.steps.first() {
                 Some(StaticStep::Attr(name, _)) => Some(*name),

@@ -19,10 +19,13 @@ pub enum Source {
     Vault(Box<Query>),
 }
 
+/// Where a secret comes from, and what came once it was asked for.
+type Declared = (Source, OnceLock<Result<Value, OriginError>>);
+
 /// The secrets of one configuration.
 pub struct Secrets {
     root: PathBuf,
-    declared: BTreeMap<Arc<str>, (Source, OnceLock<Result<Value, OriginError>>)>,
+    declared: BTreeMap<Arc<str>, Declared>,
     registry: Arc<Registry>,
     vaults: Vaults,
 }

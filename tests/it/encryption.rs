@@ -197,7 +197,7 @@ fn keys_are_rotated_and_methods_changed() {
         if let [.., before, _] = seen.as_slice() {
             let ring = context.file(".deployctl/default/keyring.json");
             let present = std::fs::read(&ring).unwrap();
-            std::fs::write(&ring, &before.get(&ring).unwrap_or(&present)).unwrap();
+            std::fs::write(&ring, before.get(&ring).unwrap_or(&present)).unwrap();
             let answer = context.run("plan");
             assert!(answer.code == 1, "an older keyring was believed: {answer}");
             std::fs::write(&ring, present).unwrap();

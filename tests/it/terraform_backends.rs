@@ -34,7 +34,7 @@ fn server() -> (String, Arc<Mutex<Kept>>) {
     let shared = kept.clone();
     // Ends with the test.
     std::thread::spawn(move || {
-        listener.incoming().map_while(Result::ok).for_each(|stream| _ = answer(stream, &shared))
+        listener.incoming().map_while(Result::ok).for_each(|stream| _ = answer(stream, &shared));
     });
     (address, kept)
 }

@@ -17,10 +17,13 @@ use super::origin::OriginError;
 use client::Client;
 pub use query::{Login, Query, Server};
 
+/// A login to a server, once it has been made.
+type Slot = Arc<Mutex<Option<Client>>>;
+
 /// The servers that were logged in to, each once for each way of doing so.
 #[derive(Default)]
 pub struct Vaults {
-    clients: Mutex<HashMap<(Server, Login), Arc<Mutex<Option<Client>>>>>,
+    clients: Mutex<HashMap<(Server, Login), Slot>>,
 }
 
 impl Vaults {

@@ -33,7 +33,8 @@ pub(super) async fn acquire(database: &Arc<Database>, info: &LockInfo) -> Result
     schema::migrate(database).await?;
     let advisory = advisory(database);
     let name = (&database.name as &(dyn tokio_postgres::types::ToSql + Sync), Type::TEXT);
-    let tried = database.change(&format!("select pg_try_advisory_lock({advisory})"), &[name.clone()]).await?;
+    let tried =
+        database.change(&format!("select pg_try_advisory_lock({advisory})"), std::slice::from_ref(&name)).await?;
     let free = tried.first().is_some_and(|row| row.get(0));
     let previous = held(database).await?;
     if !free {
