@@ -156,7 +156,9 @@ impl Backend for S3 {
 
     async fn acquire(&self, info: &LockInfo) -> Result<Acquired> {
         let probed = self.probed.get_or_try_init(|| probe::conditional_writes(&self.objects));
-        let (there, _) = tokio::try_join!(self.objects.get(LOCK), probed)?;
+        let (there, probed) = tokio::join!(self.objects.get(LOCK), probed);
+        let there = there?;
+        probed?;
         lock::acquire(&self.objects, &self.guard, info, there).await
     }
 
