@@ -55,7 +55,7 @@ impl Store {
 
     /// Completes what an earlier run had left to be written after its end, and answers the state with the document that it
     /// is in.
-    async fn settle_earlier(&self, lock: &Lock) -> Result<Option<(State, Version)>> {
+    pub(super) async fn settle_earlier(&self, lock: &Lock) -> Result<Option<(State, Version)>> {
         let (stored, bytes) = tokio::try_join!(self.stored(), self.backend.read_log(JOURNAL))?;
         let last_run = stored.as_ref().and_then(|(stored, _)| stored.last_run);
         let stored = stored.map(|(stored, version)| (stored.state, version));

@@ -450,7 +450,7 @@ impl Store {
         let (goes, stays): (Vec<_>, Vec<_>) = revisions
             .into_iter()
             .enumerate()
-            .partition(|(index, revision)| *index < old_ones && now - revision.at.as_second() > young);
+            .partition(|(index, revision)| *index < old_ones && now - revision.at.as_second() >= young);
         let mut needed: BTreeSet<String> =
             stays.iter().flat_map(|(_, revision)| revision.needs()).map(|digest| blobs::path_of(&digest)).collect();
         if let Some(run) = self.load().await?.run {

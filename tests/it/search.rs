@@ -53,8 +53,26 @@ pub fn files_below(folder: &Path) -> Vec<PathBuf> {
     entries.into_iter().flat_map(|entry| if entry.is_dir() { files_below(&entry) } else { vec![entry] }).collect()
 }
 
-/// The command lines of all processes that hold this word, watched until told to stop.
-pub fn watched_processes(stop: &AtomicBool, word: &[u8]) -> Vec<u8> {
+/// Does something, and answers besides which command lines with a word there were meanwhile, on the whole machine.
+pub fn watching_processes<T>(word: &[u8], during: impl FnOnce() -> T) -> (T, Vec<u8>) {
+    /// The watch ends too if what is watched panics.
+    struct Ended<'a>(&'a AtomicBool);
+    impl Drop for Ended<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let watch = scope.spawn(|| watched_processes(&stop, word));
+        let ended = Ended(&stop);
+        let answer = during();
+        drop(ended);
+        (answer, watch.join().unwrap())
+    })
+}
+
+fn watched_processes(stop: &AtomicBool, word: &[u8]) -> Vec<u8> {
     let mut seen = Vec::new();
     while !stop.load(Ordering::Relaxed) {
         for path in deployctl_sdk::fs::read_dir(Path::new("/proc")).unwrap_or_default() {

@@ -2,12 +2,11 @@
 #![cfg(unix)]
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::json;
 
 use crate::context::{Answer, Context};
-use crate::search::{files_below, holds, watched_processes};
+use crate::search::{files_below, holds, watching_processes};
 use crate::vault::{State, Vault};
 
 /// What is planted; nothing of it may rest.
@@ -97,27 +96,26 @@ fn everywhere(vault: &Vault) -> Context {
 }
 
 /// Every file that deployctl wrote: all but what was put there by hand and what was deployed.
-fn assert_nothing_rests(context: &Context, when: &str) {
+/// How many there are.
+fn assert_nothing_rests(context: &Context, when: &str) -> usize {
     let mut files = files_below(context.path());
     files.retain(|path| {
         !["out", "secrets"].iter().any(|folder| path.starts_with(context.file(folder)))
             && !path.ends_with("captured.txt")
             && !path.ends_with("main.hcl")
     });
-    assert!(files.len() > 5, "{files:?}");
-    for path in files {
-        let bytes = std::fs::read(&path).unwrap();
+    for path in &files {
+        let bytes = std::fs::read(path).unwrap();
         assert!(!holds(&bytes, &PLANTED), "{when}: {} holds a secret", path.display());
     }
+    files.len()
 }
 
 #[test]
 fn nothing_of_a_secret_is_found_anywhere() {
     let vault = vault();
     let context = everywhere(&vault);
-    let stop = AtomicBool::new(false);
-    let (said, processes) = std::thread::scope(|scope| {
-        let watch = scope.spawn(|| watched_processes(&stop, b"planted-"));
+    let (said, processes) = watching_processes(b"planted-", || {
         let mut said = Vec::new();
         for (line, code) in [
             ("validate", 0),
@@ -144,9 +142,9 @@ fn nothing_of_a_secret_is_found_anywhere() {
             said.push((line, answer));
             assert_nothing_rests(&context, line);
         }
-        stop.store(true, Ordering::Relaxed);
-        (said, watch.join().unwrap())
+        said
     });
+    assert!(assert_nothing_rests(&context, "at the end") > 5);
     for (line, answer) in &said {
         assert!(!holds(answer.to_string().as_bytes(), &PLANTED), "`{line}` shows a secret: {answer}");
     }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::context::{Answer, Context};
-use crate::search::{files_below, watched_processes};
+use crate::search::{files_below, watching_processes};
 
 fn ok(answer: Answer) -> String {
     assert_eq!(answer.code, 0, "{answer}");
@@ -247,9 +247,7 @@ output "plain" {{
     context.write("net/main.tf", CARELESS);
     context.set("DEPLOYCTL_VAR_password", SECRET);
     context.set("DEPLOYCTL_VAR_token", TOKEN);
-    let stop = std::sync::atomic::AtomicBool::new(false);
-    let (said, processes) = std::thread::scope(|scope| {
-        let watch = scope.spawn(|| watched_processes(&stop, b"planted-"));
+    let (said, processes) = watching_processes(b"planted-", || {
         let mut said = Vec::new();
         for line in [
             "plan --out plan.bin",
@@ -267,8 +265,7 @@ output "plain" {{
             let answer = context.run(line);
             said.push((line, answer));
         }
-        stop.store(true, std::sync::atomic::Ordering::Relaxed);
-        (said, watch.join().unwrap())
+        said
     });
     for (line, answer) in &said {
         assert!(!holds(answer.to_string().as_bytes()), "`{line}` shows a secret");

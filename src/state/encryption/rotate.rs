@@ -45,7 +45,7 @@ impl Store {
     /// it can be called again.
     pub async fn rotate_key(&self, lock: &Lock) -> Result<Rotated> {
         lock.check().await?;
-        self.may_rotate().await?;
+        self.may_rotate(lock).await?;
         let (mut keyring, resumed) = match self.keys.keyring().await? {
             Some(keyring) => (keyring.clone(), keyring.is_rotating() || self.has_plain().await?),
             None => (self.keys.new_keyring().await?, false),
@@ -74,9 +74,10 @@ impl Store {
     /// As [`Store::rotate_key`], and where sensitive values would be left without a key.
     pub async fn decrypt(&self, lock: &Lock) -> Result<Rotated> {
         lock.check().await?;
-        self.may_rotate().await?;
+        self.may_rotate(lock).await?;
         let Some(keyring) = self.keys.keyring().await?.cloned() else {
-            return Err(Error::failed("nothing here is encrypted").with_hint("take the `encryption` block away"));
+            // Nothing is encrypted any more: an earlier command did this, and was perhaps killed before it could say so.
+            return Ok(Rotated { documents: 0, key: None, resumed: true });
         };
         if self.keys.given().is_none() {
             if !self.backend.keeps_key() {
@@ -91,17 +92,16 @@ impl Store {
         Ok(Rotated { documents, key: None, resumed: false })
     }
 
-    async fn may_rotate(&self) -> Result<()> {
+    async fn may_rotate(&self, lock: &Lock) -> Result<()> {
         if self.keys.encryption().is_none() {
             return Err(Error::usage("the configuration has no `encryption` block, so there is no key to rotate")
                 .with_hint("say in `deployctl { encryption \"…\" { … } }` how the state is to be encrypted"));
         }
         self.finish_history().await?;
-        match self.backend.read_log(JOURNAL).await? {
-            Some(_) => Err(Error::failed("an earlier run was interrupted, and what it did is not settled yet")
-                .with_hint("`deployctl apply` settles it; then rotate the key")),
-            None => Ok(()),
+        if self.backend.read_log(JOURNAL).await?.is_some() {
+            self.settle_earlier(lock).await?;
         }
+        Ok(())
     }
 
     /// Whether the state is not encrypted though there is a keyring: then the encryption was begun and not ended.
