@@ -64,6 +64,8 @@ pub async fn carry_out(session: &Session<'_>, task: Task<'_>, applying: &Applyin
     let Task { project, held, planned, agreed, question, again } = task;
     announce(session, project, &planned.plan)?;
     if planned.plan.is_empty() && planned.refreshed.is_empty() {
+        // A run that was killed after its last action has no line in the history yet, and no run follows that would write it.
+        project.store().settle_ended(&held.lock).await?;
         held.lock.release().await?;
         return Ok(Exit::Done);
     }

@@ -44,8 +44,11 @@ impl Store {
         Ok(journal.with_rest(self.rest(lock)))
     }
 
-    /// Writes what is left to be written of a run that ended.
-    pub(super) async fn settle_ended(&self, lock: &Lock) -> Result<()> {
+    /// Writes what is left to be written of a run that ended, such as its line in the history.
+    ///
+    /// # Errors
+    /// When the lock is lost or something cannot be read or written; it can be tried again.
+    pub async fn settle_ended(&self, lock: &Lock) -> Result<()> {
         let state = self.stored().await?.map(|(stored, _)| stored.state);
         match self.journal(state.as_ref()).await? {
             Some(read) if read.fold.finished.is_some() => self.settle_earlier(lock).await.map(|_| ()),
