@@ -17,6 +17,15 @@ pub fn root() -> Result<PathBuf, Failure> {
 pub fn command<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Result<Command, Failure> {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
     command.args(arguments).current_dir(root()?);
+    // Said by the cargo that runs us, of this package. Build scripts look at these, so they would run anew, and all that
+    // depends on them be built again, whenever a build begins here after one from a shell, or the other way round.
+    let about_us = std::env::vars_os().map(|(name, _)| name).filter(|name| {
+        let name = name.to_string_lossy();
+        name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
+    });
+    for name in about_us {
+        command.env_remove(name);
+    }
     Ok(command)
 }
 
