@@ -52,11 +52,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         ours.push(process::measure(&mut command(&program, &["plan"]))?.time);
     }
     let report = report(arguments, &plain, &ours);
-    output::result(&report);
-    match &arguments.out {
-        Some(file) => disk::write(file, report.as_bytes()),
-        None => Ok(()),
-    }
+    super::publish(&report, arguments.out.as_deref())
 }
 
 fn command(surroundings: &Surroundings, folder: &Path, program: &Path, line: &[&str]) -> Command {

@@ -75,11 +75,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     if !arguments.without_many {
         report.push_str(&bench.many()?);
     }
-    output::result(&report);
-    match &arguments.out {
-        Some(file) => disk::write(file, report.as_bytes()),
-        None => Ok(()),
-    }
+    super::publish(&report, arguments.out.as_deref())
 }
 
 struct Bench<'b> {

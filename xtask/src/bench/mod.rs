@@ -107,8 +107,13 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         report.push_str(&shapes::measure(&own, arguments.runs, folder.path())?);
     }
 
-    output::result(&report);
-    match &arguments.out {
+    publish(&report, arguments.out.as_deref())
+}
+
+/// Prints a report, and writes it into a file where one is named.
+fn publish(report: &str, file: Option<&Path>) -> Result<(), Failure> {
+    output::result(report);
+    match file {
         Some(file) => disk::write(file, report.as_bytes()),
         None => Ok(()),
     }

@@ -78,11 +78,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         bench.terraform(run, &mut peer)?;
     }
     let report = report(arguments, &taken, &peer);
-    output::result(&report);
-    match &arguments.out {
-        Some(file) => disk::write(file, report.as_bytes()),
-        None => Ok(()),
-    }
+    super::publish(&report, arguments.out.as_deref())
 }
 
 struct Bench<'b> {

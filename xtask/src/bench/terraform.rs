@@ -60,11 +60,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         beside.push(bench.nested(MODULES)?.0);
     }
     let report = report(&plain, &nested, &again, &beside, &after);
-    output::result(&report);
-    match &arguments.out {
-        Some(file) => disk::write(file, report.as_bytes()),
-        None => Ok(()),
-    }
+    super::publish(&report, arguments.out.as_deref())
 }
 
 impl Bench<'_> {

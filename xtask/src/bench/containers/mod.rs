@@ -80,11 +80,7 @@ fn measured(
         let figures = turns(&sides, *containers, arguments.runs.max(1))?;
         report.push_str(&ratios::table(&format!("{title}: {containers}"), &figures));
     }
-    output::result(&report);
-    match &arguments.out {
-        Some(file) => disk::write(file, report.as_bytes()),
-        None => Ok(()),
-    }
+    super::publish(&report, arguments.out.as_deref())
 }
 
 fn turns(sides: &[Side], containers: usize, runs: usize) -> Result<Vec<Measured>, Failure> {
