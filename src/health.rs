@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{Health, HealthCheck, Probe, ResourceBlock};
 use crate::diagnostic::Diagnostic;
+use crate::http;
 use crate::lang::Scope;
 
 /// What is asked, in words: for messages.
@@ -111,24 +112,13 @@ async fn http(url: String, expected: Option<u16>, timeout: Duration) -> Result<(
             .max_redirects(5)
             .build()
             .into();
-        agent.get(&url).call().map(|answer| answer.status().as_u16()).map_err(|error| plain(&error))
+        agent.get(&url).call().map(|answer| answer.status().as_u16()).map_err(|error| http::plain(&error))
     });
     let status = asked.await.map_err(|_| "the probe did not finish".to_owned())??;
     match expected {
         Some(expected) if status == expected => Ok(()),
         None if (200..400).contains(&status) => Ok(()),
         _ => Err(format!("answered {status}")),
-    }
-}
-
-/// The error without the machinery around it.
-fn plain(error: &ureq::Error) -> String {
-    match error {
-        ureq::Error::Io(error) => error.to_string(),
-        ureq::Error::HostNotFound => "no such host".to_owned(),
-        ureq::Error::ConnectionFailed => "cannot connect".to_owned(),
-        ureq::Error::Timeout(_) => "no answer in time".to_owned(),
-        other => other.to_string(),
     }
 }
 

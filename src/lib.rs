@@ -12,9 +12,10 @@
 //! Beside it stand [`event`] (what happens, as data), [`render`] (events and documents as text, JSON and Markdown), [`cli`]
 //! (the commands), [`inputs`] (everything a run was made from), [`providers`] (which providers there are), [`builtin`] (the
 //! provider that needs no engine), [`health`] (does it work), [`project`] (one configuration in one environment), [`import`] (what
-//! is to be managed from now on), [`logs`], [`stacks`] (where states are kept, and what is read of others'), [`diagnostic`] and [`error`] (complaints and failures),
-//! `upgrade` (records of older schemas), [`crash_point`] (where the tests kill it). `docs/architecture.md` is the map
-//! of the whole house.
+//! is to be managed from now on), [`logs`], [`stacks`] (where states are kept, and what is read of others'),
+//! [`secret`] (values from outside that must not come to rest), [`diagnostic`] and [`error`] (complaints and failures), `http`
+//! (what asks over it has in common), `upgrade` (records of older schemas), [`crash_point`] (where the tests kill it).
+//! `docs/architecture.md` is the map of the whole house.
 
 pub mod apply;
 pub mod builtin;
@@ -25,6 +26,7 @@ pub mod diagnostic;
 pub mod error;
 pub mod event;
 pub mod health;
+mod http;
 pub mod import;
 pub mod inputs;
 pub mod lang;

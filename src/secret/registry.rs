@@ -11,6 +11,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 use deployctl_sdk::Value;
 
+use crate::http;
+
 /// Secrets shorter than this are looked for only as a whole: inside other texts they turn up by chance.
 const SHORTEST_PART: usize = 4;
 
@@ -145,14 +147,7 @@ impl Texts {
 /// A secret as it may stand in another text.
 fn forms(secret: &str) -> Vec<String> {
     let json = serde_json::to_string(secret).unwrap_or_default();
-    let percent: String = secret
-        .bytes()
-        .map(|byte| match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
-            other => format!("%{other:02X}"),
-        })
-        .collect();
-    let mut forms = vec![secret.to_owned(), json.trim_matches('"').to_owned(), percent];
+    let mut forms = vec![secret.to_owned(), json.trim_matches('"').to_owned(), http::escaped(secret)];
     for engine in [&STANDARD, &STANDARD_NO_PAD, &URL_SAFE, &URL_SAFE_NO_PAD] {
         forms.push(engine.encode(secret));
         // In the middle of what is encoded it may begin at any of three places; what does not hang on its neighbours.

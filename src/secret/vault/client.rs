@@ -8,6 +8,7 @@ use deployctl_sdk::Value;
 use serde_json::Value as Json;
 
 use super::query::{Query, Server};
+use crate::http;
 use crate::secret::origin::OriginError;
 
 /// How long one request may take.
@@ -211,7 +212,7 @@ impl Client {
         path: &str,
         call: impl Fn(&str) -> Result<ureq::http::Response<ureq::Body>, ureq::Error>,
     ) -> Result<Json, Refusal> {
-        let path: String = path.split('/').map(escaped).collect::<Vec<_>>().join("/");
+        let path: String = path.split('/').map(http::escaped).collect::<Vec<_>>().join("/");
         let url = format!("{}/v1/{path}", self.server.address.trim_end_matches('/'));
         let mut pause = PAUSE;
         for attempt in 1.. {
@@ -233,7 +234,7 @@ impl Client {
         let other = |message: String, hint: &str| Refusal::Other(OriginError::new(message, hint));
         let mut answer = answer.map_err(|error| {
             other(
-                format!("{self} cannot be reached: {}", plain(&error)),
+                format!("{self} cannot be reached: {}", http::plain(&error)),
                 "look at `address`, at proxies and at certificates",
             )
         })?;
@@ -266,27 +267,6 @@ impl Client {
             _ => Err(other(format!("{self} answers with status {status}"), "its own log says why")),
         }
     }
-}
-
-/// The error without the machinery around it.
-fn plain(error: &ureq::Error) -> String {
-    match error {
-        ureq::Error::Io(error) => error.to_string(),
-        ureq::Error::HostNotFound => "no such host".to_owned(),
-        ureq::Error::ConnectionFailed => "cannot connect".to_owned(),
-        ureq::Error::Timeout(_) => "no answer in time".to_owned(),
-        other => other.to_string(),
-    }
-}
-
-/// A part of a path, so that nothing in it means something to the protocol.
-fn escaped(part: &str) -> String {
-    part.bytes()
-        .map(|byte| match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
-            other => format!("%{other:02X}"),
-        })
-        .collect()
 }
 
 /// What JSON holds, as a value; a number keeps its digits.
