@@ -427,17 +427,11 @@ impl<'p> Walk<'p> {
 /// The resources that `replace_triggered_by` names anywhere, with nothing planned for them yet.
 fn triggering(config: &Configuration) -> HashMap<(Arc<str>, Arc<str>), Vec<usize>> {
     let expressions = config.resources.iter().flat_map(|block| &block.lifecycle.replace_triggered_by);
-    let references = expressions.flat_map(|expression| {
-        let named = lang::references(expression);
-        named
-            .iter()
-            .filter_map(|reference| match reference.steps.first() {
-                Some(lang::StaticStep::Attr(name, _)) => Some((Arc::from(reference.root), Arc::from(*name))),
-                _ => None,
-            })
-            .collect::<Vec<_>>()
+    let resources = expressions.flat_map(lang::references).filter_map(|reference| match reference.steps.first() {
+        Some(lang::StaticStep::Attr(name, _)) => Some((Arc::from(reference.root), Arc::from(*name))),
+        _ => None,
     });
-    references.map(|resource| (resource, Vec::new())).collect()
+    resources.map(|resource| (resource, Vec::new())).collect()
 }
 
 /// The files that something recorded was made from.

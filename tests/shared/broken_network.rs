@@ -6,7 +6,7 @@ use super::locks::lock_id;
 use super::place::{ALL, Kind, Place, address};
 use super::proxy::{Proxy, Trouble};
 use super::team::ok;
-use crate::context::Context;
+use crate::context::{Answer, Context};
 
 const SITE: &str = r#"
 variable "who" {}
@@ -30,6 +30,17 @@ fn through(place: &Place, proxy: &Proxy) -> String {
 
 fn proxy(place: &Place, seed: u64) -> Proxy {
     Proxy::new(&address(&place.server), place.kind != Kind::Postgres, seed)
+}
+
+/// An apply whose connection is lost while its command runs, which says so with the file `cut` and goes on with `go`.
+fn cut_off_in_the_middle(machine: &Context, proxy: &Proxy) -> Answer {
+    std::thread::scope(|scope| {
+        let run = scope.spawn(|| machine.run("apply --auto-approve"));
+        super::locks::wait_for(&machine.file("cut"));
+        proxy.die_after(0);
+        machine.write("go", "");
+        run.join().unwrap()
+    })
 }
 
 #[test]
@@ -124,13 +135,7 @@ resource "value" "third" {
 "#;
         let machine = place.machine_at(&through(&place, &proxy), main);
         let judge = place.machine(main);
-        let ended = std::thread::scope(|scope| {
-            let run = scope.spawn(|| machine.run("apply --auto-approve"));
-            super::locks::wait_for(&machine.file("cut"));
-            proxy.die_after(0);
-            machine.write("go", "");
-            run.join().unwrap()
-        });
+        let ended = cut_off_in_the_middle(&machine, &proxy);
         assert_eq!(ended.code, 1, "{kind:?}: {ended}");
         assert!(ended.stderr.contains("deployctl state push"), "{kind:?}: {ended}");
         let folder = machine.file(".deployctl/default/unpushed");
@@ -165,13 +170,7 @@ resource "local_command" "only" {
     let machine = place.machine_at(&through(&place, &proxy), main);
     let judge = place.machine(main);
     judge.write("go", "");
-    let ended = std::thread::scope(|scope| {
-        let run = scope.spawn(|| machine.run("apply --auto-approve"));
-        super::locks::wait_for(&machine.file("cut"));
-        proxy.die_after(0);
-        machine.write("go", "");
-        run.join().unwrap()
-    });
+    let ended = cut_off_in_the_middle(&machine, &proxy);
     assert_eq!(ended.code, 1, "{ended}");
     proxy.revive();
     ok(judge.run_args(&["state", "unlock", "--force", &lock_id(&judge).unwrap()]));
