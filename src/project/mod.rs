@@ -1,5 +1,8 @@
 //! One configuration in one environment: everything that the commands work on.
 
+mod encryption;
+mod secrets;
+
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,7 +11,7 @@ use std::time::Duration;
 use deployctl_sdk::{Address, CapturedFile, Digest, Files, Lineage, Place, Value, source};
 
 use crate::apply::recover;
-use crate::config::{self, Configuration, KeyMethod, ResourceBlock, Schemas, VariableInputs};
+use crate::config::{self, Configuration, ResourceBlock, Schemas, VariableInputs};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Events};
 use crate::inputs::{Inputs, Recorder};
@@ -16,10 +19,12 @@ use crate::lang::Outside;
 use crate::model::Graph;
 use crate::plan::{PREVENT_DESTROY, Plan, ResourceChange, SavedPlan};
 use crate::providers::{Connections, Providers};
-use crate::secret::{OriginError, Secrets};
 use crate::stacks;
-use crate::state::{BackendConfig, DataKey, Encryption, Lock, LockInfo, Method, Revision, State, Store};
+use crate::state::{BackendConfig, DataKey, Lock, LockInfo, Revision, State, Store};
 use crate::upgrade;
+pub use encryption::encryption_of;
+use encryption::trusted;
+use secrets::give_secrets;
 
 /// What a command line says about the configuration to work on.
 #[derive(Debug, Clone, Default)]
@@ -307,60 +312,6 @@ impl Project {
         self.recorder.inputs()
     }
 
-    /// The same, as it may be recorded: with the digests of the secrets that were used.
-    pub fn recorded_inputs(&self, key: &DataKey) -> Inputs {
-        let secrets = self.recorder.secrets().into_iter().flat_map(|secrets| secrets.fetched());
-        let secrets = secrets.map(|(name, value)| (name.to_string(), key.digest_of_secret(value)));
-        Inputs { secrets: secrets.collect(), ..self.recorder.inputs() }
-    }
-
-    /// Fetches every secret that the configuration uses, side by side, so that nothing has to wait for one later.
-    ///
-    /// # Errors
-    /// Those that are not to be had, all in one.
-    pub async fn fetch_secrets(&self) -> Result<()> {
-        let Some(secrets) = self.recorder.secrets() else { return Ok(()) };
-        let used = self.config.used_secrets();
-        let names = secrets.names().filter(|name| used.contains(&***name));
-        let fetching = names.map(|name| {
-            let (secrets, name) = (secrets.clone(), name.clone());
-            tokio::task::spawn_blocking(move || {
-                let error = secrets.value(&name).and_then(Result::err)?;
-                Some((name, error))
-            })
-        });
-        let fetched = futures_util::future::join_all(fetching).await;
-        let failed: Vec<_> = fetched.into_iter().filter_map(|done| done.ok().flatten()).collect();
-        let told = |(name, error): &(Arc<str>, OriginError)| format!("the secret `{name}` is not to be had: {error}");
-        match failed.as_slice() {
-            [] => Ok(()),
-            [one] => Err(Error { hint: one.1.hint.clone(), ..Error::failed(told(one)) }),
-            several => Err(Error::failed(format!("{} secrets are not to be had", several.len()))
-                .with_detail(several.iter().map(told))),
-        }
-    }
-
-    /// Refuses to go on from recorded inputs whose secrets have changed since.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Stale`] naming them, and secrets that are not to be had.
-    pub async fn same_secrets(&self, key: &DataKey) -> Result<()> {
-        let Some(recorded) = self.recorder.recorded() else { return Ok(()) };
-        self.fetch_secrets().await?;
-        let now = self.recorded_inputs(key).secrets;
-        let changed: Vec<String> = recorded
-            .secrets
-            .iter()
-            .filter(|(name, digest)| now.get(*name).is_some_and(|now| now != *digest))
-            .map(|(name, _)| format!("`{name}`"))
-            .collect();
-        match changed.as_slice() {
-            [] => Ok(()),
-            [one] => Err(stale_secret(&format!("the secret {one} is another one since"))),
-            several => Err(stale_secret(&format!("the secrets {} are others since", several.join(", ")))),
-        }
-    }
-
     /// The contents of the files it is made from.
     pub fn contents(&self) -> HashMap<Digest, Arc<[u8]>> {
         self.recorder.contents()
@@ -500,56 +451,6 @@ pub fn backend_of(config: &Configuration, root: &Path) -> Result<BackendConfig> 
 /// Opens a configuration's state; what cannot be written there any more in the middle of a run is kept in its folder.
 async fn open_store(backend: &BackendConfig, root: &Path, environment: &str) -> Result<Store> {
     Ok(Store::open(backend, environment).await?.keeping_rest_in(&root.join(".deployctl"), environment))
-}
-
-/// Works out where secrets come from; none is fetched before it is needed.
-fn give_secrets(
-    config: &Configuration,
-    variables: &BTreeMap<Arc<str>, Value>,
-    recorder: &Recorder,
-    store: &Store,
-) -> Result<()> {
-    let declared = config::resolve_secrets(config, variables, recorder)?;
-    let secrets = Secrets::new(recorder.root(), declared, store.keys().secrets().clone());
-    recorder.give_secrets(Arc::new(secrets));
-    Ok(())
-}
-
-fn stale_secret(why: &str) -> Error {
-    Error::new(ErrorKind::Stale, format!("the saved plan does not fit any more: {why}"))
-        .with_hint("make the plan again, and look at it again; nothing was changed")
-}
-
-/// How the configuration says that the state is encrypted.
-pub fn encryption_of(config: &Configuration, root: &Path) -> Option<Encryption> {
-    let method = |method: &KeyMethod| match method.clone() {
-        KeyMethod::Age { recipients, identity } => Method::Age { recipients, identity },
-        KeyMethod::AesGcm { key } => Method::AesGcm { key },
-    };
-    config.settings.encryption.as_ref().map(|block| Encryption {
-        method: method(&block.method),
-        previous: block.previous.iter().map(method).collect(),
-        root: root.to_owned(),
-    })
-}
-
-/// The encryption that a plan's file names, where it may be used. Anybody could have put a command there, since the file can
-/// be trusted only once it is open; so a command must stand in the configuration too.
-fn trusted(encryption: Encryption, root: &Path, file: &Path) -> Result<Encryption> {
-    let encryption = Encryption { root: root.to_owned(), ..encryption };
-    if !encryption.runs_commands() {
-        return Ok(encryption);
-    }
-    let recorder = Recorder::of_checkout(root.to_owned(), String::new());
-    let here = config::load(&recorder).ok().and_then(|config| encryption_of(&config, root));
-    match here.as_ref() == Some(&encryption) {
-        true => Ok(encryption),
-        false => Err(Error::new(
-            ErrorKind::Refused,
-            format!("{} says which command gives the key that opens it, and the configuration here does not", file.display()),
-        )
-        .with_hint("run this in the folder of the configuration that the plan was made from: a command is not taken from a plan's file")),
-    }
 }
 
 fn check_version(config: &Configuration) -> Result<()> {
