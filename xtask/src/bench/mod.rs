@@ -8,7 +8,9 @@ mod ansible;
 mod configuration;
 mod containers;
 mod disk;
+mod encryption;
 mod kubernetes;
+mod latency;
 mod layers;
 mod process;
 mod shapes;
@@ -72,7 +74,7 @@ enum What {
     Terraform(terraform::Arguments),
     /// Objects of Kubernetes, beside kubectl
     Kubernetes(kubernetes::Arguments),
-    /// A state that is far away, in S3 and in PostgreSQL
+    /// A state that is far away, in S3 and in PostgreSQL, and one that is encrypted
     State(state::Arguments),
 }
 

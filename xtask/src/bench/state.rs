@@ -1,21 +1,18 @@
 //! `cargo xtask bench state`: what a state costs that is far away, in S3 and in PostgreSQL, beside one on this disk and beside
-//! Terraform's in the same bucket.
+//! Terraform's in the same bucket; what it costs that a state is encrypted; and what a run pays at its start that needs neither.
 //!
-//! A proxy on loopback holds up every piece of what passes, each way for half of the latency. What a run takes longer than the
-//! same run with its state on this disk is what it spends waiting for the state.
+//! A proxy makes the servers far away. What a run takes longer than the same run with its state on this disk is what it spends
+//! waiting for the state.
 
-use std::io::{Read as _, Write as _};
-use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::Args;
 
-use super::{disk, process, table};
+use super::latency::{Asked, Proxy};
+use super::side::Side;
+use super::{disk, encryption, layers, process, table};
 use crate::engines::Surroundings;
 use crate::{Failure, engines, output};
 
@@ -31,6 +28,9 @@ pub struct Arguments {
     /// How often each measurement is repeated
     #[arg(long, default_value_t = 3)]
     runs: usize,
+    /// How many resources the encrypted state has; 0 leaves it out
+    #[arg(long, default_value_t = super::LARGE)]
+    encrypted: usize,
     /// The deployctl program to measure, instead of building one
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
@@ -53,8 +53,8 @@ struct Taken {
     plan: Vec<Duration>,
     apply: Vec<Duration>,
     again: Vec<Duration>,
-    /// How many pieces of questions passed the proxy in one apply.
-    questions: usize,
+    /// How often the server was asked by the last run of each.
+    asked: [Asked; 3],
 }
 
 /// Measures, and writes the table.
@@ -66,7 +66,14 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let latency = Duration::from_millis(arguments.latency);
     let s3 = Proxy::new("127.0.0.1:19000", latency)?;
     let postgres = Proxy::new("127.0.0.1:15432", latency)?;
-    let bench = Bench { program, surroundings, scratch: scratch.path(), resources: arguments.resources, s3, postgres };
+    let bench = Bench {
+        program: program.clone(),
+        surroundings,
+        scratch: scratch.path(),
+        resources: arguments.resources,
+        s3,
+        postgres,
+    };
     let places = [Place::Disk, Place::S3, Place::Postgres];
     let mut taken: [Taken; 3] = Default::default();
     let mut peer = Taken::default();
@@ -77,8 +84,31 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         }
         bench.terraform(run, &mut peer)?;
     }
-    let report = report(arguments, &taken, &peer);
+    let mut report = report(arguments, &taken, &peer);
+    if arguments.encrypted > 0 {
+        report.push_str(&encryption::compare(&program, arguments.encrypted, arguments.runs.max(1), scratch.path())?);
+    }
+    report.push_str(&layers::start_up(&Side::deployctl(program), scratch.path())?);
     super::publish(&report, arguments.out.as_deref())
+}
+
+impl Taken {
+    /// Runs the three steps one after the other.
+    fn take(
+        &mut self,
+        proxy: &Proxy,
+        steps: [&[&str]; 3],
+        cost: impl Fn(&[&str]) -> Result<Duration, Failure>,
+    ) -> Result<(), Failure> {
+        let times = [&mut self.plan, &mut self.apply, &mut self.again];
+        for ((words, times), asked) in steps.into_iter().zip(times).zip(&mut self.asked) {
+            // What went before is no part of it.
+            proxy.asked();
+            times.push(cost(words)?);
+            *asked = proxy.asked();
+        }
+        Ok(())
+    }
 }
 
 struct Bench<'b> {
@@ -114,20 +144,12 @@ impl Bench<'_> {
         let values = format!("resource \"value\" \"many\" {{\n count = {}\n input = count.index\n}}\n", self.resources);
         disk::write(&folder.join("main.hcl"), format!("deployctl {{\n{state}}}\n{values}").as_bytes())?;
         let proxy = if place == Place::Postgres { &self.postgres } else { &self.s3 };
-        let cost = |words: &[&str]| {
+        taken.take(proxy, [&["plan"], &["apply", "--auto-approve"], &["plan"]], |words| {
             let mut command = Command::new(&self.program);
             self.surroundings.apply(&mut command);
             command.args(words).current_dir(&folder).env("DEPLOYCTL_STATE_KEY", "0".repeat(64));
             process::measure(command.env("AWS_EC2_METADATA_DISABLED", "true")).map(|cost| cost.time)
-        };
-        // The first run of all makes tables and looks at the place for the first time.
-        cost(&["state", "list"])?;
-        taken.plan.push(cost(&["plan"])?);
-        proxy.questions.store(0, Ordering::Relaxed);
-        taken.apply.push(cost(&["apply", "--auto-approve"])?);
-        taken.questions = proxy.questions.load(Ordering::Relaxed);
-        taken.again.push(cost(&["plan"])?);
-        Ok(())
+        })
     }
 
     /// Terraform with its state in the same bucket, where it is installed.
@@ -156,12 +178,8 @@ impl Bench<'_> {
             process::measure(&mut command).map(|cost| cost.time)
         };
         cost(&["init", "-input=false"])?;
-        taken.plan.push(cost(&["plan", "-input=false"])?);
-        self.s3.questions.store(0, Ordering::Relaxed);
-        taken.apply.push(cost(&["apply", "-input=false", "-auto-approve"])?);
-        taken.questions = self.s3.questions.load(Ordering::Relaxed);
-        taken.again.push(cost(&["plan", "-input=false"])?);
-        Ok(())
+        let plan: &[&str] = &["plan", "-input=false"];
+        taken.take(&self.s3, [plan, &["apply", "-input=false", "-auto-approve"], plan], cost)
     }
 
     /// Makes a bucket; curl signs the request.
@@ -178,89 +196,29 @@ impl Bench<'_> {
 }
 
 fn report(arguments: &Arguments, taken: &[Taken; 3], peer: &Taken) -> String {
-    let median = |times: &[Duration]| {
-        let mut sorted = times.to_vec();
-        sorted.sort_unstable();
-        sorted.get(sorted.len() / 2).copied().unwrap_or_default()
-    };
     let [disk, s3, postgres] = taken;
     let mut text = format!(
-        "## A state that is {} ms away, {} values\n\n| State | first plan | apply | of that for the state | plan again | pieces sent in an apply |\n\
-         |---|---|---|---|---|---|\n",
+        "## A state that is {} ms away, {} values\n\nIn brackets behind a figure of time its spread; behind one of questions how \
+         many of them followed each other, the others being asked at the same time.\n\n\
+         | State | first plan | apply | of that for the state | plan again | questions: first plan | apply | plan again |\n\
+         |---|---|---|---|---|---|---|---|\n",
         arguments.latency, arguments.resources
     );
-    let base = median(&disk.apply);
+    let base = table::median(&disk.apply);
     let mut rows = vec![("deployctl, on this disk", disk), ("deployctl, S3", s3), ("deployctl, PostgreSQL", postgres)];
     if !peer.apply.is_empty() {
         rows.push(("Terraform, S3", peer));
     }
     for (name, taken) in rows {
-        let (spread, over) = (table::spread, median(&taken.apply).saturating_sub(base).as_secs_f64());
+        let over = table::median(&taken.apply).saturating_sub(base).as_secs_f64();
         let over = if name.starts_with("deployctl") { format!("{over:.2} s") } else { "–".to_owned() };
-        text.push_str(&format!(
-            "| {name} | {} | {} | {over} | {} | {} |\n",
-            spread(&taken.plan),
-            spread(&taken.apply),
-            spread(&taken.again),
-            taken.questions
-        ));
+        let [plan, apply, again] = [&taken.plan, &taken.apply, &taken.again].map(|times| table::spread(times));
+        let asked = taken.asked.map(|asked| format!("{} ({} in a row)", asked.questions, asked.in_a_row)).join(" | ");
+        text.push_str(&format!("| {name} | {plan} | {apply} | {over} | {again} | {asked} |\n"));
     }
     if !peer.apply.is_empty() {
-        let ratio = median(&peer.apply).as_secs_f64() / median(&s3.apply).as_secs_f64().max(0.001);
+        let ratio = table::median(&peer.apply).as_secs_f64() / table::median(&s3.apply).as_secs_f64().max(0.001);
         text.push_str(&format!("\nTerraform takes {ratio:.1} times as long for the same apply.\n"));
     }
     text
-}
-
-/// A proxy that holds up what passes, each way for half of the latency.
-struct Proxy {
-    address: String,
-    /// How many pieces came from clients.
-    questions: Arc<AtomicUsize>,
-}
-
-impl Proxy {
-    fn new(server: &'static str, latency: Duration) -> Result<Self, Failure> {
-        let listener = TcpListener::bind("127.0.0.1:0").map_err(|error| format!("cannot listen: {error}"))?;
-        let address = listener.local_addr().map_err(|error| error.to_string())?.to_string();
-        let questions = Arc::new(AtomicUsize::new(0));
-        let counted = questions.clone();
-        std::thread::spawn(move || {
-            for client in listener.incoming().flatten() {
-                let Ok(server) = TcpStream::connect(server) else { return };
-                let (Ok(back_from), Ok(back_to)) = (server.try_clone(), client.try_clone()) else { return };
-                let _ = (client.set_nodelay(true), server.set_nodelay(true));
-                let counted = counted.clone();
-                std::thread::spawn(move || pass(client, server, latency / 2, Some(&counted)));
-                std::thread::spawn(move || pass(back_from, back_to, latency / 2, None));
-            }
-        });
-        Ok(Self { address, questions })
-    }
-}
-
-/// Passes on what comes, each piece as much later as is said, without holding up the next.
-fn pass(mut from: TcpStream, mut to: TcpStream, later: Duration, counted: Option<&AtomicUsize>) {
-    let (send, receive) = mpsc::channel::<(Instant, Vec<u8>)>();
-    let writer = std::thread::spawn(move || {
-        for (due, piece) in receive {
-            std::thread::sleep(due.saturating_duration_since(Instant::now()));
-            if to.write_all(&piece).is_err() {
-                break;
-            }
-        }
-        let _ = to.shutdown(Shutdown::Write);
-    });
-    let mut piece = vec![0; 256 * 1024];
-    while let Ok(count) = from.read(&mut piece) {
-        let Some(read) = piece.get(..count).filter(|read| !read.is_empty()) else { break };
-        if let Some(counted) = counted {
-            counted.fetch_add(1, Ordering::Relaxed);
-        }
-        if send.send((Instant::now() + later, read.to_vec())).is_err() {
-            break;
-        }
-    }
-    drop(send);
-    let _ = writer.join();
 }

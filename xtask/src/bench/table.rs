@@ -159,6 +159,13 @@ pub fn shapes(rows: &[(String, [Vec<Cost>; 3])]) -> String {
     text
 }
 
+/// A median; zero of nothing.
+pub fn median(times: &[Duration]) -> Duration {
+    let mut sorted = times.to_vec();
+    sorted.sort_unstable();
+    sorted.get(sorted.len() / 2).copied().unwrap_or_default()
+}
+
 /// A median with its spread.
 pub fn spread(times: &[Duration]) -> String {
     in_brackets(&times.iter().map(Duration::as_secs_f64).collect::<Vec<_>>(), seconds)
