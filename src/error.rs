@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use deployctl_sdk::ProviderError;
+
 use crate::diagnostic::{Diagnostic, SourceMap};
 
 /// The result of anything that can fail for a user's reason.
@@ -65,6 +67,18 @@ impl Error {
     /// The command line was used wrongly.
     pub fn usage(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Usage, message)
+    }
+
+    /// A provider could not do `what`.
+    pub fn of_provider(what: &str, error: ProviderError) -> Self {
+        let kind = match error.kind {
+            deployctl_sdk::ErrorKind::Invalid => ErrorKind::Invalid,
+            deployctl_sdk::ErrorKind::NotOurs => ErrorKind::Refused,
+            deployctl_sdk::ErrorKind::Cancelled => ErrorKind::Interrupted,
+            _ => ErrorKind::Failed,
+        };
+        let failure = Self::new(kind, format!("{what}: {}", error.message)).with_detail(error.detail);
+        Self { hint: error.hint, ..failure }
     }
 
     /// The configuration is invalid.

@@ -36,7 +36,8 @@ pub async fn logs(
     if !schema.is_some_and(|schema| schema.has_logs) {
         return Err(Error::usage(format!("{address} has no logs: {} keeps none", record.type_name)));
     }
-    let connection = current.connections.get(&record.provider).await.map_err(|error| Error::failed(error.message))?;
+    let failed = |error| Error::of_provider(&format!("the logs of {address} cannot be had"), error);
+    let connection = current.connections.get(&record.provider).await.map_err(failed)?;
     let request = LogRequest {
         type_name: &record.type_name,
         object,
@@ -45,5 +46,5 @@ pub async fn logs(
         cancel: cancel.clone(),
         sink,
     };
-    connection.logs(request).await.map_err(|error| Error::failed(error.message).with_detail(error.detail))
+    connection.logs(request).await.map_err(failed)
 }

@@ -229,16 +229,3 @@ pub fn frame<'p>(project: &'p Project, saved: Option<&'p str>) -> Frame<'p> {
     let backend = project.config().settings.state.as_ref().map_or("local", |state| &*state.kind);
     Frame { name: project.root().file_name().and_then(|name| name.to_str()), backend: Some(backend), saved }
 }
-
-/// A provider's failure as the command line's, with what was tried before its own words.
-pub fn provider_failure(what: &str, error: deployctl_sdk::ProviderError) -> Error {
-    let kind = match error.kind {
-        deployctl_sdk::ErrorKind::Invalid => ErrorKind::Invalid,
-        deployctl_sdk::ErrorKind::NotOurs => ErrorKind::Refused,
-        deployctl_sdk::ErrorKind::Cancelled => ErrorKind::Interrupted,
-        _ => ErrorKind::Failed,
-    };
-    let mut failure = Error::new(kind, format!("{what}: {}", error.message)).with_detail(error.detail);
-    failure.hint = error.hint;
-    failure
-}

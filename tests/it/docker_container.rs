@@ -1,9 +1,11 @@
 //! `docker_container` through the real program and a real engine: what plans, applies and a rollback show, and runs that
 //! are killed at counted points.
 
-use std::process::Command;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
 
 use insta::assert_snapshot;
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::context::{Answer, Context};
 
@@ -174,6 +176,30 @@ fn what_a_container_says_is_shown_by_logs_and_by_a_gate_that_fails() {
     assert_eq!(failed.code, 1, "{failed}");
     assert!(failed.stderr.contains("cannot reach the database"), "{failed}");
     assert!(failed.stderr.contains("ended with code 7"), "{failed}");
+    done(&place.run("destroy --auto-approve"));
+}
+
+#[test]
+fn logs_are_followed_as_they_come_until_an_interrupt() {
+    let place = Place::new();
+    let script = "echo first; while ! test -e /go; do sleep 0.1; done; echo second; exec sleep 1000";
+    let text = format!(
+        "resource \"docker_container\" \"app\" {{\n  name = \"{}-app\"\n  image = \"{IMAGE}\"\n  stop_timeout = 0\n  \
+         command = [\"sh\", \"-c\", \"{script}\"]\n}}\n",
+        place.tag
+    );
+    place.context.write("main.hcl", &text);
+    done(&place.run("apply --auto-approve"));
+    let mut following = place.context.command();
+    following.args(["logs", "-f", "docker_container.app"]).stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut following = following.spawn().unwrap();
+    let mut lines = BufReader::new(following.stdout.take().unwrap()).lines();
+    assert_eq!(lines.next().unwrap().unwrap(), "stdout │ first");
+    docker(&["exec", &format!("{}-app", place.tag), "touch", "/go"]);
+    assert_eq!(lines.next().unwrap().unwrap(), "stdout │ second");
+    kill_process(Pid::from_child(&following), Signal::INT).unwrap();
+    assert!(lines.next().is_none());
+    assert_eq!(following.wait().unwrap().code(), Some(0));
     done(&place.run("destroy --auto-approve"));
 }
 

@@ -10,7 +10,7 @@ use crate::cli::environment::Settings;
 use crate::cli::exit::Exit;
 use crate::cli::output::Output;
 use crate::cli::provider_settings::provider_of;
-use crate::cli::session::{self, Session, provider_failure};
+use crate::cli::session::{self, Session};
 use crate::error::{Error, Result};
 use crate::plan::recorded_values;
 use crate::project::{self, Project};
@@ -81,7 +81,7 @@ async fn record(project: &Project, held: &project::Session, arguments: &Import) 
         return Err(Error::usage(format!("there is no resource type `{}`", block.type_name)));
     };
     let provider = provider_of(project, &values, block)?;
-    let failed = |error| provider_failure(&format!("{address} cannot be imported"), error);
+    let failed = |error| Error::of_provider(&format!("{address} cannot be imported"), error);
     let connections = &held.current.connections;
     let connection = connections.get(&provider).await.map_err(failed)?;
     let resource_id = ResourceId::random();

@@ -1,6 +1,6 @@
 //! `deployctl logs`: what a resource has written.
 
-use deployctl_sdk::{Address, LogLine, LogRequest};
+use deployctl_sdk::{Address, LogLine};
 use futures_util::future;
 
 use super::show::record;
@@ -8,11 +8,11 @@ use crate::cli::Outcome;
 use crate::cli::environment::Settings;
 use crate::cli::exit::Exit;
 use crate::cli::output::Output;
-use crate::cli::session::{self, Session, provider_failure};
-use crate::error::{Error, Result};
-use crate::project::Current;
+use crate::cli::session::{self, Session};
+use crate::error::Result;
+use crate::logs::{self, LogOptions};
+use crate::project::{Current, Project};
 use crate::render::text::clean;
-use crate::state::Record;
 
 /// Show the logs of a resource.
 #[derive(Debug, clap::Args)]
@@ -36,13 +36,14 @@ pub fn run(settings: &Settings, output: &Output, arguments: &Logs) -> Outcome {
 async fn logs(session: Session<'_>, arguments: &Logs) -> Outcome {
     let project = session.project().await?;
     let current = session.unless_interrupted(project.current()).await?;
-    let covered = current.state.records.iter().filter(|(address, _)| arguments.address.covers(address));
-    let wanted: Vec<(&Address, &Record)> = covered.map(|(address, record)| (address, &**record)).collect();
+    let covered = current.state.records.keys().filter(|address| arguments.address.covers(address));
+    let wanted: Vec<&Address> = covered.collect();
     if wanted.is_empty() {
         record(&current.state, &arguments.address)?;
     }
+    let options = LogOptions { tail: arguments.tail, follow: arguments.follow };
     let several = wanted.len() > 1;
-    let all = wanted.iter().map(|(address, record)| one(&session, &current, address, record, several, arguments));
+    let all = wanted.iter().map(|address| one(&session, project, &current, address, several, &options));
     if arguments.follow {
         for result in future::join_all(all).await {
             result?;
@@ -57,31 +58,17 @@ async fn logs(session: Session<'_>, arguments: &Logs) -> Outcome {
 
 async fn one(
     session: &Session<'_>,
+    project: &Project,
     current: &Current,
     address: &Address,
-    record: &Record,
     several: bool,
-    arguments: &Logs,
+    options: &LogOptions,
 ) -> Result<()> {
-    let failed = |error| provider_failure(&format!("the logs of {address} cannot be had"), error);
-    let Some(object) = &record.object else {
-        return Err(Error::failed(format!("{address} is not there, so it has no logs")));
-    };
-    let connection = current.connections.get(&record.provider).await.map_err(failed)?;
     let output = *session.output;
     let sink = |line: LogLine| {
         let lead = if several { format!("{address} ") } else { String::new() };
         let source = if line.source.is_empty() { String::new() } else { format!("{} │ ", clean(&line.source)) };
         output.result(&format!("{lead}{source}{}\n", clean(&line.text)));
     };
-    let cancel = session.interrupt.stop.clone();
-    let request = LogRequest {
-        type_name: &record.type_name,
-        object,
-        tail: arguments.tail,
-        follow: arguments.follow,
-        cancel,
-        sink: &sink,
-    };
-    connection.logs(request).await.map_err(failed)
+    logs::logs(project, current, address, options, &session.interrupt.stop, &sink).await
 }

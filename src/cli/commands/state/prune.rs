@@ -8,7 +8,7 @@ use super::Editing;
 use crate::cli::Outcome;
 use crate::cli::args::Locking;
 use crate::cli::exit::Exit;
-use crate::cli::session::{Session, provider_failure};
+use crate::cli::session::Session;
 use crate::error::{Error, Result};
 use crate::render::text::counted;
 use crate::state::{ProviderRef, Pruned, State as Recorded};
@@ -101,7 +101,7 @@ async fn let_go(session: &Session<'_>, editing: &Editing, pruned: &Pruned, dry_r
     let mut gone = Vec::new();
     for (provider, objects) in needed {
         let failed =
-            |error| provider_failure(&format!("provider `{}` cannot let go of what it keeps", provider.name), error);
+            |error| Error::of_provider(&format!("provider `{}` cannot let go of what it keeps", provider.name), error);
         let connection = connections.get(&provider).await.map_err(failed)?;
         gone.extend(connection.let_go(&objects, dry_run).await.map_err(failed)?);
     }

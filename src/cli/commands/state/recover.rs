@@ -10,7 +10,7 @@ use crate::cli::Outcome;
 use crate::cli::args::Locking;
 use crate::cli::exit::Exit;
 use crate::cli::provider_settings;
-use crate::cli::session::{Session, provider_failure};
+use crate::cli::session::Session;
 use crate::error::{Error, Result};
 use crate::plan::{Seen, observe, recorded_values};
 use crate::project::{Current, Project};
@@ -103,7 +103,7 @@ async fn search(project: &Project, current: &Current, last: Option<&State>) -> R
         }
     }
     for provider in providers {
-        let failed = |error| provider_failure(&format!("provider `{}` cannot be asked", provider.name), error);
+        let failed = |error| Error::of_provider(&format!("provider `{}` cannot be asked", provider.name), error);
         let connection = current.connections.get(&provider).await.map_err(failed)?;
         let marked = connection.find_all(current.connections.place()).await.map_err(failed)?;
         for (mark, object) in marked {

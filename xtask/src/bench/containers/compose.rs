@@ -16,7 +16,7 @@ pub fn sides(setting: &Setting<'_>) -> Result<Vec<Side>, Failure> {
 
 /// A folder with the project's file, which takes the message of its first service from the environment.
 fn folder(setting: &Setting<'_>, side: &str) -> Result<PathBuf, Failure> {
-    let folder = setting.scratch.join(format!("compose-{side}-{}", setting.containers));
+    let folder = setting.scratch.join(format!("{}-{}", setting.name(side), setting.containers));
     let mut text = String::from("services:\n");
     for index in 0..setting.containers {
         text.push_str(&format!(

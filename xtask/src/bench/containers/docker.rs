@@ -14,7 +14,7 @@ pub fn sides(setting: &Setting<'_>) -> Result<Vec<Side>, Failure> {
 }
 
 fn folder(setting: &Setting<'_>, side: &str, file: &str, text: &str) -> Result<PathBuf, Failure> {
-    let folder = setting.scratch.join(format!("docker-{side}-{}", setting.containers));
+    let folder = setting.scratch.join(format!("{}-{}", setting.name(side), setting.containers));
     disk::make_folder(&folder)?;
     disk::write(&folder.join(file), text.as_bytes())?;
     Ok(folder)

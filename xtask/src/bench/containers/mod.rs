@@ -56,6 +56,8 @@ struct Setting<'a> {
     /// Where folders may be made.
     scratch: &'a std::path::Path,
     surroundings: &'a Surroundings,
+    /// How often everything was made anew, after a failure.
+    attempt: usize,
 }
 
 fn measured(
@@ -75,23 +77,43 @@ fn measured(
             program: &program,
             scratch: scratch.path(),
             surroundings: &surroundings,
+            attempt: 0,
         };
-        let sides = sides(&setting)?;
-        let figures = turns(&sides, *containers, arguments.runs.max(1))?;
+        let (figures, failed) = turns(setting, sides, arguments.runs.max(1))?;
         report.push_str(&ratios::table(&format!("{title}: {containers}"), &figures));
+        if failed > 0 {
+            report.push_str(&format!("\nRuns that a failure ended, and that are not among the figures: {failed}.\n"));
+        }
     }
     super::publish(&report, arguments.out.as_deref())
 }
 
-fn turns(sides: &[Side], containers: usize, runs: usize) -> Result<Vec<Measured>, Failure> {
+/// So many runs of all sides, and how many more a failure ended. An engine can lose count of who is on a network, and then
+/// never removes it: what comes after such a run has other names.
+fn turns(
+    mut setting: Setting<'_>,
+    make: fn(&Setting<'_>) -> Result<Vec<Side>, Failure>,
+    runs: usize,
+) -> Result<(Vec<Measured>, usize), Failure> {
+    let mut sides = make(&setting)?;
     let mut figures: Vec<Measured> = sides.iter().map(Measured::new).collect();
-    for run in 1..=runs {
-        for (side, figures) in sides.iter().zip(&mut figures) {
-            output::note(&format!("{containers} containers, run {run} of {runs}: {}", side.name));
-            figures.add(one(side)?);
+    let mut run = 1;
+    while run <= runs {
+        output::note(&format!("{} containers, run {run} of {runs}", setting.containers));
+        match sides.iter().map(one).collect::<Result<Vec<_>, _>>() {
+            Ok(costs) => {
+                figures.iter_mut().zip(costs).for_each(|(figures, costs)| figures.add(costs));
+                run += 1;
+            }
+            Err(failure) if setting.attempt < runs => {
+                output::note(&format!("this run is left out: {failure}"));
+                setting.attempt += 1;
+                sides = make(&setting)?;
+            }
+            Err(failure) => return Err(failure),
         }
     }
-    Ok(figures)
+    Ok((figures, setting.attempt))
 }
 
 /// All steps of a side, and everything taken down whatever happened.

@@ -41,7 +41,7 @@ impl Setting<'_> {
 
     /// A name that no other side, and nothing else on the engine, has.
     pub fn name(&self, side: &str) -> String {
-        format!("deployctl-bench-{}-{side}", std::process::id())
+        format!("deployctl-bench-{}-{side}-{}", std::process::id(), self.attempt)
     }
 }
 
