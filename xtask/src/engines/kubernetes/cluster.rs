@@ -91,6 +91,8 @@ impl Files {
         let mut command = Command::new(built.join("kube-controller-manager"));
         command.arg(format!("--kubeconfig={}", self.kubeconfig.display()));
         command.arg(format!("--service-account-private-key-file={}", self.key.display()));
+        // On a machine at its limits a node is late, its pods count as not ready then, and nothing makes them ready again.
+        command.arg("--node-monitor-grace-period=1h");
         command.arg(format!("--cert-dir={}", self.certificates.display()));
         command
             .args(["--bind-address=127.0.0.1", "--leader-elect=false"])
