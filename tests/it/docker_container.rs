@@ -190,8 +190,9 @@ fn logs_are_followed_as_they_come_until_an_interrupt() {
     );
     place.context.write("main.hcl", &text);
     done(&place.run("apply --auto-approve"));
-    let mut following = place.context.command();
-    following.args(["logs", "-f", "docker_container.app"]).stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut following = Command::new(env!("CARGO_BIN_EXE_deployctl"));
+    following.args(["logs", "-f", "docker_container.app"]).current_dir(place.context.path());
+    following.stdin(Stdio::null()).stdout(Stdio::piped());
     let mut following = following.spawn().unwrap();
     let mut lines = BufReader::new(following.stdout.take().unwrap()).lines();
     assert_eq!(lines.next().unwrap().unwrap(), "stdout │ first");
