@@ -11,9 +11,11 @@ use crate::{Failure, output};
 /// The variable that has the key, and a key.
 const KEY: (&str, &str) = ("BENCH_STATE_KEK", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=");
 
+/// A figure of a run's cost.
+type Figure = fn(&Cost) -> Duration;
+
 /// What is compared.
-const FIGURES: [(&str, fn(&Cost) -> Duration); 2] =
-    [("time", |cost| cost.time), ("work of the processors", |cost| cost.work)];
+const FIGURES: [(&str, Figure); 2] = [("time", |cost| cost.time), ("work of the processors", |cost| cost.work)];
 
 /// Measures the two in turns, and answers the table. Each state is made once; looking at it changes nothing.
 pub fn compare(program: &Path, resources: usize, runs: usize, scratch: &Path) -> Result<String, Failure> {
