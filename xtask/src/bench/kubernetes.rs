@@ -97,17 +97,20 @@ impl Bench<'_> {
 
     fn steps(&self, own: &Side<'_>, kubectl: &Side<'_>, steps: &mut [Step; 4]) -> Result<(), Failure> {
         let [create, unchanged, change, prune] = steps;
+        // What the controllers make of one side's objects must not slow the other side down, so each waits for its own.
         own.settings(true)?;
         create.own.push(own.deployctl(&["apply", "--auto-approve"])?.time);
-        create.kubectl.push(kubectl.kubectl(&["apply", "--server-side", "-f", "manifests"])?.time);
         own.settle()?;
+        create.kubectl.push(kubectl.kubectl(&["apply", "--server-side", "-f", "manifests"])?.time);
         kubectl.settle()?;
         unchanged.own.push(own.deployctl(&["plan"])?.time);
         unchanged.kubectl.push(kubectl.kubectl(&["diff", "--server-side", "-f", "manifests"])?.time);
         own.write("changed")?;
         kubectl.write("changed")?;
         change.own.push(own.deployctl(&["apply", "--auto-approve"])?.time);
+        own.settle()?;
         change.kubectl.push(kubectl.kubectl(&["apply", "--server-side", "-f", "manifests"])?.time);
+        kubectl.settle()?;
         own.settings(false)?;
         prune.own.push(own.deployctl(&["apply", "--auto-approve"])?.time);
         prune.kubectl.push(kubectl.kubectl(&["delete", "--wait=true", "-f", "manifests"])?.time);
@@ -191,14 +194,17 @@ impl<'b> Side<'b> {
         if self.deployments == 0 {
             return Ok(());
         }
-        self.quiet(
-            "kubectl",
-            &["-n", &self.namespace, "wait", "deployment", "--all", "--for=condition=Available", "--timeout=300s"],
-        )
+        for state in ["jsonpath={.status.updatedReplicas}=1", "jsonpath={.status.replicas}=1", "condition=Available"] {
+            let wanted = format!("--for={state}");
+            let wait = ["-n", &self.namespace, "wait", "deployment", "--all", &wanted, "--timeout=300s"];
+            self.quiet("kubectl", &wait)?;
+        }
+        Ok(())
     }
 
     fn clear(&self) -> Result<(), Failure> {
-        self.quiet("kubectl", &["delete", "namespace", &self.namespace, "--ignore-not-found", "--wait=true"])
+        let patience = "--timeout=600s";
+        self.quiet("kubectl", &["delete", "namespace", &self.namespace, "--ignore-not-found", "--wait=true", patience])
     }
 
     fn quiet(&self, program: &str, arguments: &[&str]) -> Result<(), Failure> {

@@ -23,6 +23,9 @@ pub struct Cost {
     pub written: u64,
 }
 
+/// No single run takes this long: one that does waits for something that will not come.
+const PATIENCE: Duration = Duration::from_secs(20 * 60);
+
 /// Runs a program to its end with its output thrown away, and answers what that cost.
 pub fn measure(command: &mut Command) -> Result<Cost, Failure> {
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
@@ -73,6 +76,10 @@ fn watch(child: &mut Child, begun: Instant) -> std::io::Result<Cost> {
             let io = disk::read(&proc.join("io")).unwrap_or_default();
             cost.written = field(&io, "wchar:").unwrap_or_default();
             return Ok(cost);
+        }
+        if begun.elapsed() > PATIENCE {
+            child.kill()?;
+            return Err(std::io::Error::other(format!("it had not ended after {} minutes", PATIENCE.as_secs() / 60)));
         }
         // A short run is looked at often, because its time is what counts; a long one seldom, to leave it alone.
         let pause = if begun.elapsed() < Duration::from_millis(100) { 200 } else { 2000 };

@@ -25,6 +25,7 @@ const STORE: u16 = 12379;
 const STORE_PEERS: u16 = 12380;
 const CONTROLLERS: u16 = 16257;
 const SCHEDULER: u16 = 16259;
+const KUBELET: u16 = 16250;
 
 /// Published apart from Kubernetes itself, as version 0 of the same.
 const STAGED: &[&str] = &[
@@ -78,6 +79,8 @@ fn up(place: &Place, surroundings: &mut Surroundings) -> Result<(), Failure> {
     // For tests that need an API server of their own, to end it and start it again.
     surroundings.set("KUBE_APISERVER", built.join("kube-apiserver").to_string_lossy());
     surroundings.set("ETCD", etcd.to_string_lossy());
+    // For nodes of a test's own: where the logs of their containers are had.
+    surroundings.set("KUBELET_PORT", KUBELET.to_string());
     let server = |name, patience, answers: &dyn Fn() -> bool, surroundings: &mut Surroundings, command: &Command| {
         Server { engine: ENGINE.name, name, patience: Duration::from_secs(patience), answers }.start(
             place,
@@ -96,15 +99,22 @@ fn up(place: &Place, surroundings: &mut Surroundings) -> Result<(), Failure> {
     server("kube-scheduler", 60, &|| web::listens(SCHEDULER), surroundings, &files.scheduler(&built))?;
     let kwok = nodes(place)?.join("kwok");
     kubectl.apply(&files.node)?;
+    let of_node = |field: &str| {
+        let field = format!("jsonpath={{.status.{field}}}");
+        kubectl.answer(&["get", "node", NODE, "-o", &field]).unwrap_or_default()
+    };
+    let condition = "conditions[?(@.type==\"Ready\")].status";
+    let port = of_node("daemonEndpoints.kubeletEndpoint.Port");
+    if !of_node(condition).is_empty() && port != KUBELET.to_string() {
+        // Where its kubelet is, is written down only when a node comes up.
+        kubectl.answer(&["delete", "node", NODE]);
+        kubectl.apply(&files.node)?;
+    }
     let ready = || {
         // A node that was ready stays so in the store though nobody takes care of it any more.
-        let condition = "jsonpath={.status.conditions[?(@.type==\"Ready\")].status}";
-        kubectl.answer(&["get", "node", NODE, "-o", condition]).as_deref() == Some("True")
-            && server::running(place, "kwok")
+        of_node(condition) == "True" && server::running(place, "kwok") && web::listens(KUBELET)
     };
-    let mut command = Command::new(kwok);
-    command.args(["--manage-all-nodes=true", "--kubeconfig"]).arg(&files.kubeconfig);
-    server("kwok", 60, &ready, surroundings, &command)
+    server("kwok", 60, &ready, surroundings, &files.nodes(&kwok))
 }
 
 fn stop(place: &Place) -> Result<(), Failure> {

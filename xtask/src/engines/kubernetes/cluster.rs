@@ -5,7 +5,7 @@ use std::process::Command;
 
 use super::super::place::Place;
 use super::super::programs;
-use super::{API, CONTROLLERS, NODE, SCHEDULER, STORE, STORE_PEERS};
+use super::{API, CONTROLLERS, KUBELET, NODE, SCHEDULER, STORE, STORE_PEERS};
 use crate::{Failure, files};
 
 /// Where everything is.
@@ -16,7 +16,7 @@ pub struct Files {
     tokens: PathBuf,
     /// For whoever wants to talk to the cluster.
     pub kubeconfig: PathBuf,
-    /// The node, as an object.
+    /// The node, as an object, and the kind by which tests say what containers wrote.
     pub node: PathBuf,
 }
 
@@ -83,6 +83,8 @@ impl Files {
         command.arg("--allow-privileged=true");
         // Pods that only pretend to run have nowhere to mount a token.
         command.args(["--authorization-mode=RBAC", "--disable-admission-plugins=ServiceAccount"]);
+        // The node is on loopback, and the name of the machine says nothing of it.
+        command.arg("--kubelet-preferred-address-types=InternalIP");
         command
     }
 
@@ -112,6 +114,20 @@ impl Files {
             .arg(format!("--secure-port={SCHEDULER}"));
         command
     }
+
+    /// What plays the node and its kubelet, which answers for logs from the files that a `ClusterLogs` names.
+    pub fn nodes(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        // A test may play the kubelet of a node of its own.
+        command.arg("--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake");
+        command.args(["--enable-crds=ClusterLogs", "--node-ip=127.0.0.1", "--kubeconfig"]).arg(&self.kubeconfig);
+        command.args([format!("--node-port={KUBELET}"), format!("--server-address=127.0.0.1:{KUBELET}")]);
+        // The API server made a certificate for itself on loopback, and asks a kubelet for no other.
+        for (flag, end) in [("--tls-cert-file", "crt"), ("--tls-private-key-file", "key")] {
+            command.arg(flag).arg(self.certificates.join(format!("apiserver.{end}")));
+        }
+        command
+    }
 }
 
 /// Without it a controller asks twenty times a second at most, which takes minutes for hundreds of objects.
@@ -128,4 +144,27 @@ metadata:
     kubernetes.io/hostname: NODE
     kubernetes.io/os: linux
     type: kwok
+---
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata:
+  name: clusterlogs.kwok.x-k8s.io
+spec:
+  group: kwok.x-k8s.io
+  scope: Cluster
+  names:
+    kind: ClusterLogs
+    listKind: ClusterLogsList
+    plural: clusterlogs
+    singular: clusterlogs
+  versions:
+  - name: v1alpha1
+    served: true
+    storage: true
+    subresources:
+      status: {}
+    schema:
+      openAPIV3Schema:
+        type: object
+        x-kubernetes-preserve-unknown-fields: true
 ";
