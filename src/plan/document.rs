@@ -166,6 +166,14 @@ pub struct Nested {
     pub replace: usize,
     /// To delete.
     pub delete: usize,
+    /// To be planned in the middle of the apply.
+    #[serde(default, skip_serializing_if = "none")]
+    pub deferred: usize,
+}
+
+/// Counts of what few plans have are written down only where there are any.
+fn none(count: &usize) -> bool {
+    *count == 0
 }
 
 impl Nested {
@@ -180,7 +188,8 @@ impl Nested {
             Action::Update => self.update += 1,
             Action::Replace(_) => self.replace += 1,
             Action::Delete => self.delete += 1,
-            Action::NoOp | Action::Read | Action::Forget | Action::Deferred => {}
+            Action::Deferred => self.deferred += 1,
+            Action::NoOp | Action::Read | Action::Forget => {}
         }
     }
 }

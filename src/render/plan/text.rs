@@ -139,6 +139,7 @@ pub fn nested(nested: &Nested) -> Option<String> {
         (nested.update, "to update"),
         (nested.replace, "to replace"),
         (nested.delete, "to delete"),
+        (nested.deferred, "deferred"),
     ];
     let parts: Vec<String> =
         all.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
