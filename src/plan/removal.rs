@@ -90,6 +90,10 @@ impl<'p> Walk<'p> {
             Seen::AsRecorded | Seen::Unreadable { .. } => {}
         }
         let mut change = orphans::removal(address, record, reason);
+        // A token or an address may have changed since it was made; it was looked at with the present ones.
+        if let Some(present) = self.known_settings(&record.provider) {
+            change.provider = present;
+        }
         if let (Some(provider), Some(object)) = (self.project.providers().get(&record.provider.name), &record.object) {
             orphans::describe(&mut change, provider.removal(&record.type_name, object), record);
         }
