@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use deployctl_sdk::{Address, HealthReport, Object, ResourceSchema, Value};
+use deployctl_sdk::{Address, ChildObject, HealthReport, Object, ResourceSchema, Value};
 use futures_util::stream::{self, StreamExt as _};
 use jiff::Timestamp;
 
@@ -122,7 +122,9 @@ fn condition(
         Seen::Present(_) | Seen::AsRecorded => (object.as_ref().map(shape).unwrap_or_default(), true, None),
     };
     let facts = object.as_ref().map(|object| facts(object, schema)).unwrap_or_default();
-    let detail: Vec<String> = trouble.into_iter().chain(why).chain(facts).collect();
+    let gone = object.as_ref().map(|object| gone(record, object)).unwrap_or_default();
+    let lost = (!gone.is_empty()).then(|| format!("{} gone", counted(gone.len(), "part")));
+    let detail: Vec<String> = trouble.into_iter().chain(why).chain(lost).chain(facts).collect();
     let since = object.as_ref().and_then(started).unwrap_or(record.updated);
     let running = !matches!(state.as_str(), "stopped" | "exited" | "failed");
     Condition {
@@ -131,8 +133,17 @@ fn condition(
         health: word.to_owned(),
         since: Some(since),
         detail: detail.join(", "),
-        ok: there && healthy && running,
+        ok: there && healthy && running && gone.is_empty(),
+        parts: object.map(|object| object.children).unwrap_or_default().into_iter().chain(gone).collect(),
     }
+}
+
+/// The parts that were recorded and are not there any more.
+fn gone(record: &Record, seen: &Object) -> Vec<ChildObject> {
+    let recorded = record.object.iter().flat_map(|object| &object.children);
+    let is = |one: &ChildObject, other: &ChildObject| one.kind == other.kind && one.name == other.name;
+    let missing = recorded.filter(|part| !seen.children.iter().any(|other| is(part, other)));
+    missing.map(|part| ChildObject { state: "gone".to_owned(), ..part.clone() }).collect()
 }
 
 /// In a word or two: what it says of itself, how many parts it has, or only that it is there.

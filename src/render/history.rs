@@ -1,5 +1,6 @@
 //! What happened and how things are, as tables.
 
+use deployctl_sdk::ChildObject;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
@@ -40,6 +41,9 @@ pub struct Condition {
     pub detail: String,
     /// Whether all is well.
     pub ok: bool,
+    /// Its parts, where it has any.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<ChildObject>,
 }
 
 /// What stands for the health of what has none.
@@ -64,8 +68,11 @@ pub fn runs(runs: &[Run], look: Look, now: Timestamp, zone: &TimeZone) -> String
     table(["SERIAL", "WHEN", "WHO", "WHAT", "RESULT"], &runs.iter().map(row).collect::<Vec<_>>(), look)
 }
 
-/// How everything is.
-pub fn conditions(conditions: &[Condition], look: Look, now: Timestamp) -> String {
+/// So many parts of one resource are shown where nobody asked for that resource.
+const PARTS: usize = 10;
+
+/// How everything is, with the parts of what has some: all of them, or the first few.
+pub fn conditions(conditions: &[Condition], all_parts: bool, look: Look, now: Timestamp) -> String {
     let row = |condition: &Condition| -> [Cell; 5] {
         let paint = if condition.ok { Paint::Green } else { Paint::Red };
         [
@@ -76,7 +83,21 @@ pub fn conditions(conditions: &[Condition], look: Look, now: Timestamp) -> Strin
             super::text::clean(&condition.detail).into(),
         ]
     };
-    table(["RESOURCE", "STATE", "HEALTH", "SINCE", "DETAIL"], &conditions.iter().map(row).collect::<Vec<_>>(), look)
+    let part = |part: &ChildObject| -> [Cell; 5] {
+        let called = format!("  {} {}", super::text::clean(&part.kind), super::text::clean(&part.name));
+        [called.into(), "".into(), "".into(), "".into(), super::text::clean(&part.state).into()]
+    };
+    let mut rows = Vec::new();
+    for condition in conditions {
+        rows.push(row(condition));
+        let shown = if all_parts { condition.parts.len() } else { PARTS };
+        rows.extend(condition.parts.iter().take(shown).map(part));
+        if condition.parts.len() > shown {
+            let more = format!("  … and {} more: name the resource", condition.parts.len() - shown);
+            rows.push([more.into(), "".into(), "".into(), "".into(), "".into()]);
+        }
+    }
+    table(["RESOURCE", "STATE", "HEALTH", "SINCE", "DETAIL"], &rows, look)
 }
 
 #[cfg(test)]
@@ -104,13 +125,28 @@ mod tests {
             since: Some("2026-03-02T10:56:00Z".parse().unwrap()),
             detail: detail.into(),
             ok: true,
+            parts: Vec::new(),
         };
         let how = [
             condition("docker_container.api", "running", "healthy", "127.0.0.1:8080"),
             condition("local_process.worker", "running", "–", "pid 4121, 0 restarts"),
         ];
-        let text =
-            format!("{}\n{}", runs(&all, Look::plain(), now, &TimeZone::UTC), conditions(&how, Look::plain(), now));
+        let text = format!(
+            "{}\n{}",
+            runs(&all, Look::plain(), now, &TimeZone::UTC),
+            conditions(&how, false, Look::plain(), now)
+        );
         insta::assert_snapshot!(text);
+        let part = |number: usize| ChildObject {
+            kind: "ConfigMap".into(),
+            name: format!("shop/map-{number}"),
+            state: "ready".into(),
+        };
+        let [api, _] = how;
+        let many = [Condition { parts: (0..12).map(part).collect(), ..api }];
+        let few = conditions(&many, false, Look::plain(), now);
+        assert!(few.ends_with("  … and 2 more: name the resource\n"), "{few}");
+        assert!(few.contains("\n  ConfigMap shop/map-9    "), "{few}");
+        assert_eq!(conditions(&many, true, Look::plain(), now).lines().count(), 14);
     }
 }

@@ -42,7 +42,7 @@ async fn health(session: Session<'_>, arguments: &Health) -> Outcome {
     } else if sick.is_empty() {
         output.result(&format!("All is well: {}.\n", counted(all.len(), "resource")));
     } else {
-        output.result(&history::conditions(&sick, output.out, source::now()));
+        output.result(&history::conditions(&sick, !arguments.addresses.is_empty(), output.out, source::now()));
     }
     Ok(if sick.is_empty() { Exit::Done } else { Exit::Failed })
 }

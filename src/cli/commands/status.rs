@@ -13,7 +13,8 @@ use crate::render::history::{self, Condition};
 
 /// Show what runs, and how it is.
 ///
-/// Looks at what is really there and asks each health check once. It exits with 0 also where something is wrong;
+/// Looks at what is really there and asks each health check once. Parts of a resource (a service, an object of a cluster) are
+/// listed below it, of one with many the first few unless it is named. It exits with 0 also where something is wrong;
 /// `deployctl health` does not.
 #[derive(Debug, clap::Args)]
 pub struct Status {
@@ -53,7 +54,8 @@ async fn status(session: Session<'_>, arguments: &Status) -> Outcome {
     } else if all.is_empty() {
         output.say("Nothing is managed here yet.\n");
     } else {
-        output.result(&history::conditions(&all, output.out, source::now()));
+        let named = !arguments.addresses.is_empty();
+        output.result(&history::conditions(&all, named, output.out, source::now()));
     }
     Ok(Exit::Done)
 }
