@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::Readiness::{self, Failed, Ready};
 use super::condition::Condition;
-use super::{count, progressing, text, unobserved};
+use super::{progressing, text, unobserved};
 
 /// Reasons that no amount of waiting takes away: the object itself is wrong.
 const WRONG: [&str; 4] = ["InvalidSelector", "InvalidMetricSourceType", "SelectorRequired", "AmbiguousSelector"];
@@ -33,19 +33,14 @@ pub(super) fn horizontal(object: &Value) -> Readiness {
     }
 }
 
-/// As many pods are healthy as it asks for.
+/// Its controller watches over its pods. How many of them are healthy is for their workload to say: a budget may well be there
+/// before its pods, and would otherwise hold up what makes them.
 pub(super) fn disruption_budget(object: &Value) -> Readiness {
     if let Some(yet) = unobserved(object) {
         return yet;
     }
-    if let Some(failed) =
-        Condition::of(object, "DisruptionAllowed").filter(|condition| condition.reason() == "SyncFailed")
-    {
-        return Failed(failed.said());
+    match Condition::of(object, "DisruptionAllowed").filter(|condition| condition.reason() == "SyncFailed") {
+        Some(failed) => Failed(failed.said()),
+        None => Ready,
     }
-    let (healthy, wanted) = (count(object, "/status/currentHealthy"), count(object, "/status/desiredHealthy"));
-    if healthy < wanted {
-        return progressing(format!("{healthy} of {wanted} pods are healthy"));
-    }
-    Ready
 }

@@ -190,7 +190,9 @@ fn autoscalers_and_budgets_say_what_they_lack() {
     let budget =
         |healthy: i64| json!({"status": {"observedGeneration": 2, "currentHealthy": healthy, "desiredHealthy": 1}});
     ready("policy/v1", "PodDisruptionBudget", budget(1));
-    progressing("policy/v1", "PodDisruptionBudget", budget(0), "0 of 1 pods are healthy");
+    ready("policy/v1", "PodDisruptionBudget", budget(0));
+    let unseen = json!({"status": {"observedGeneration": 1, "currentHealthy": 1, "desiredHealthy": 1}});
+    progressing("policy/v1", "PodDisruptionBudget", unseen, "its controller has not looked");
     let broken = json!({"status": {"observedGeneration": 2, "conditions": [
         {"type": "DisruptionAllowed", "status": "False", "reason": "SyncFailed", "message": "no controller"}]}});
     failed("policy/v1", "PodDisruptionBudget", broken, "SyncFailed: no controller");
