@@ -5,19 +5,56 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use deployctl_sdk::{AttrPath, ErrorKind, ProviderError, Value};
-use kube::Config;
+use kube::client::retry::RetryPolicy;
+use kube::client::{AuthError, ClientBuilder};
 use kube::config::{AuthInfo, KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
 use serde_json::json;
+use tower::buffer::BufferLayer;
+use tower::retry::RetryLayer;
+
+use super::failure::explained;
 
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(10);
+
+/// How long it is waited before a request is sent again that the server had no room for, where it does not say so itself: at
+/// first, and at most.
+const BUSY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+
+/// How often a request is sent again: the client's own 15 times, each after twice as long, would be several minutes of silence.
+const AGAIN: u32 = 8;
+
+/// How many requests wait their turn before those who ask have to.
+const WAITING: usize = 1024;
+
+/// A client that asks again when the server is busy (429, 503 and 504), after as long as `Retry-After` says.
+///
+/// # Errors
+/// When the configuration cannot be used: a certificate that is none, a proxy that is not supported, a credential plugin that
+/// cannot be run.
+pub(crate) fn client(mut config: Config) -> Result<Client, ProviderError> {
+    config.default_retry = false;
+    let patient = RetryPolicy::new(BUSY.0, BUSY.1, AGAIN, true);
+    let patient = patient.map_err(|error| ProviderError::new(ErrorKind::Internal, error.to_string()))?;
+    let plugin = config.auth_info.exec.as_ref().and_then(|exec| exec.command.clone()).unwrap_or_default();
+    let builder = ClientBuilder::try_from(config).map_err(|error| match error {
+        kube::Error::Auth(AuthError::AuthExecStart(error)) => {
+            let text = format!("cannot log in: the credential plugin `{plugin}` cannot be run: {error}");
+            let hint = "install it, or give a `token` or an `exec` block in `provider \"kubernetes\" {}`";
+            ProviderError::new(ErrorKind::Refused, text).with_hint(hint)
+        }
+        error => explained(error, "no connection can be made"),
+    })?;
+    Ok(builder.with_layer(&BufferLayer::new(WAITING)).with_layer(&RetryLayer::new(patient)).build())
+}
 
 /// Finds the cluster.
 ///
 /// # Errors
 /// When there is none to be found, or the settings contradict what is there.
 pub(crate) async fn config(settings: &Value, root: &Path) -> Result<Config, ProviderError> {
-    let mut config = base(settings, root).await?;
+    let (mut config, proxy) = base(settings, root).await?;
     config.connect_timeout = Some(CONNECT);
     if let Some(token) = text(settings, "token") {
         config.auth_info = AuthInfo { token: Some(token.to_owned().into()), ..AuthInfo::default() };
@@ -26,19 +63,18 @@ pub(crate) async fn config(settings: &Value, root: &Path) -> Result<Config, Prov
         let user = serde_json::from_value(json!({ "exec": exec_of(exec) }));
         config.auth_info = user.map_err(|error| invalid("exec", error.to_string()))?;
     }
-    match text(settings, "proxy_url") {
-        Some(proxy) => {
-            let parsed = proxy.parse().map_err(|_| invalid("proxy_url", "this is not a URL".to_owned()))?;
-            config.proxy_url = Some(parsed);
-        }
-        None => without_needless_proxy(&mut config),
-    }
+    let host = config.cluster_url.host().unwrap_or_default().trim_matches(['[', ']']);
+    let proxy = text(settings, "proxy_url").map(str::to_owned).or(proxy).or_else(|| of_environment(host));
+    // It may hold a password.
+    let parsed = proxy.map(|proxy| proxy.parse().map_err(|_| invalid("proxy_url", "this is not a URL".to_owned())));
+    config.proxy_url = parsed.transpose()?;
     Ok(config)
 }
 
-async fn base(settings: &Value, root: &Path) -> Result<Config, ProviderError> {
+/// The configuration without its proxy, and the proxy that a kubeconfig names.
+async fn base(settings: &Value, root: &Path) -> Result<(Config, Option<String>), ProviderError> {
     if settings.get("in_cluster").and_then(Value::as_bool) == Some(true) {
-        return Config::incluster().map_err(|error| {
+        return Config::incluster().map(|config| (config, None)).map_err(|error| {
             ProviderError::new(ErrorKind::Refused, format!("not inside a cluster: {error}"))
                 .with_hint("`in_cluster` is for a pod with a service account; take it away to use a kubeconfig")
         });
@@ -55,7 +91,7 @@ async fn base(settings: &Value, root: &Path) -> Result<Config, ProviderError> {
     match Kubeconfig::read() {
         Ok(kubeconfig) => from(kubeconfig, &options).await,
         Err(unread) => match Config::incluster() {
-            Ok(config) if options.context.is_none() => Ok(config),
+            Ok(config) if options.context.is_none() => Ok((config, None)),
             _ => Err(no_cluster(&unread.to_string())),
         },
     }
@@ -73,7 +109,7 @@ fn no_cluster(why: &str) -> ProviderError {
         .with_hint("set KUBECONFIG, or `kubeconfig` or `host` in `provider \"kubernetes\" {}`")
 }
 
-async fn from(kubeconfig: Kubeconfig, options: &KubeConfigOptions) -> Result<Config, ProviderError> {
+async fn from(kubeconfig: Kubeconfig, options: &KubeConfigOptions) -> Result<(Config, Option<String>), ProviderError> {
     if let Some(wanted) = &options.context
         && !kubeconfig.contexts.iter().any(|context| context.name == *wanted)
     {
@@ -84,8 +120,18 @@ async fn from(kubeconfig: Kubeconfig, options: &KubeConfigOptions) -> Result<Con
             names => format!("it has {}", names.join(", ")),
         }));
     }
+    let proxy = proxy_of(&kubeconfig, options);
     let found = Config::from_custom_kubeconfig(kubeconfig, options).await;
-    found.map_err(|error| ProviderError::new(ErrorKind::Refused, format!("the kubeconfig cannot be used: {error}")))
+    let refused = |error| ProviderError::new(ErrorKind::Refused, format!("the kubeconfig cannot be used: {error}"));
+    found.map(|config| (config, proxy)).map_err(refused)
+}
+
+/// The proxy that the context's cluster names.
+fn proxy_of(kubeconfig: &Kubeconfig, options: &KubeConfigOptions) -> Option<String> {
+    let wanted = options.context.as_ref().or(kubeconfig.current_context.as_ref())?;
+    let context = kubeconfig.contexts.iter().find(|context| context.name == *wanted)?.context.as_ref()?;
+    let cluster = kubeconfig.clusters.iter().find(|cluster| cluster.name == context.cluster)?.cluster.as_ref()?;
+    cluster.proxy_url.clone().filter(|proxy| !proxy.is_empty())
 }
 
 /// A kubeconfig for a cluster that the settings describe.
@@ -124,18 +170,14 @@ fn exec_of(exec: &Value) -> serde_json::Value {
     })
 }
 
-/// Takes a proxy out that came from the environment, where `NO_PROXY` or the address says that none is wanted.
-fn without_needless_proxy(config: &mut Config) {
-    let Some(proxy) = &config.proxy_url else { return };
-    let from_environment = ["HTTPS_PROXY", "https_proxy"]
-        .iter()
-        .filter_map(|name| std::env::var(name).ok())
-        .any(|value| value.trim_end_matches('/') == proxy.to_string().trim_end_matches('/'));
-    let exceptions = ["NO_PROXY", "no_proxy"].iter().find_map(|name| std::env::var(name).ok()).unwrap_or_default();
-    let host = config.cluster_url.host().unwrap_or_default().trim_matches(['[', ']']);
-    if from_environment && is_direct(host, &exceptions) {
-        config.proxy_url = None;
-    }
+/// The proxy of the environment, where `NO_PROXY` or the address does not say that none is wanted.
+fn of_environment(host: &str) -> Option<String> {
+    let first = |names: [&str; 2]| {
+        names.iter().filter_map(|name| std::env::var(name).ok()).find(|text| !text.trim().is_empty())
+    };
+    let proxy = first(["HTTPS_PROXY", "https_proxy"])?;
+    let exceptions = first(["NO_PROXY", "no_proxy"]).unwrap_or_default();
+    (!is_direct(host, &exceptions)).then_some(proxy)
 }
 
 /// Whether a host is talked to without a proxy. Loopback always is.

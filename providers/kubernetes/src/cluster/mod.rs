@@ -84,7 +84,7 @@ impl Cluster {
         let made = self.client.get_or_try_init(|| async {
             let config = connect::config(&self.settings, &self.root).await?;
             self.address.get_or_init(|| config.cluster_url.to_string());
-            Client::try_from(config).map_err(|error| explained(error, "no connection can be made"))
+            connect::client(config)
         });
         made.await
     }

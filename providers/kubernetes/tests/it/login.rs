@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use deployctl_sdk::{ErrorKind, Ownership, ResourceId, Value};
 
-use crate::desk::{Desk, TYPE, shown, texts};
+use crate::desk::{Desk, TYPE, says, shown, texts, told};
 
 const MAP: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {key: \"1\"}\n";
 
@@ -40,6 +40,25 @@ async fn an_address_a_certificate_and_a_credential_plugin_are_enough() {
     desk.apply(&config).await;
     assert!(desk.exists("configmap", "a"));
     assert!(desk.delete().await.error.is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_credential_plugin_that_fails_is_named_and_what_it_printed_is_not_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let plugin = folder.path().join("plugin");
+    std::fs::write(&plugin, "#!/bin/sh\necho token planted-hunter >&2\necho planted-hunter\nexit 7\n").unwrap();
+    std::fs::set_permissions(&plugin, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let called = |command: &std::path::Path| {
+        let exec = Value::map([("command", Value::from(command.display().to_string()))]);
+        [("host", Value::from("https://127.0.0.1:9")), ("exec", exec)]
+    };
+    for (command, said) in [(plugin.as_path(), "exit status: 7"), (&folder.path().join("missing"), "missing")] {
+        let mut desk = Desk::with("plugin", TYPE, &called(command)).await;
+        let config = desk.manifests(MAP);
+        let error = desk.refused(&config).await;
+        says(&error, ErrorKind::Refused, &["cannot log in", said, "`exec` block"]);
+        assert!(!told(&error).contains("planted-hunter"), "{}", told(&error));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

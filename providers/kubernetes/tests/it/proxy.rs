@@ -18,6 +18,15 @@ pub enum Mode {
     Silent,
     /// The next one that changes something, after so many others, fails before the server sees it.
     Fail(usize),
+    /// The next ones, so many, are told to come back in a second.
+    Busy(usize),
+}
+
+/// What becomes of one request.
+enum Answer {
+    Passed,
+    Failed,
+    TooMany,
 }
 
 /// The port, with a `kubectl proxy` behind it that logs in.
@@ -79,24 +88,29 @@ async fn serve(mut client: TcpStream, socket: PathBuf, state: Arc<Mutex<Mode>>, 
     let line = head.lines().next().unwrap_or_default().to_owned();
     let changes = ["PATCH", "POST", "DELETE"].iter().any(|method| line.starts_with(method)) && !line.contains("dryRun");
     seen.lock().unwrap().push(line.rsplit_once(' ').map_or(line.clone(), |(asked, _)| asked.to_owned()));
-    let fails = {
+    let answer = {
         let mut mode = state.lock().unwrap();
-        match *mode {
+        let (answer, next) = match *mode {
             Mode::Silent => return,
-            Mode::Fail(0) if changes => {
-                *mode = Mode::Pass;
-                true
-            }
-            Mode::Fail(others) if changes => {
-                *mode = Mode::Fail(others - 1);
-                false
-            }
-            _ => false,
+            Mode::Fail(0) if changes => (Answer::Failed, Mode::Pass),
+            Mode::Fail(others) if changes => (Answer::Passed, Mode::Fail(others - 1)),
+            Mode::Busy(0) => (Answer::Passed, Mode::Pass),
+            Mode::Busy(more) => (Answer::TooMany, Mode::Busy(more - 1)),
+            mode => (Answer::Passed, mode),
+        };
+        *mode = next;
+        answer
+    };
+    let refusal = match answer {
+        Answer::Passed => None,
+        Answer::Failed => Some(("500 Internal Server Error", r#""code":500,"reason":"InternalError""#)),
+        Answer::TooMany => {
+            Some(("429 Too Many Requests\r\nRetry-After: 1", r#""code":429,"reason":"TooManyRequests""#))
         }
     };
-    if fails {
-        let body = r#"{"kind":"Status","status":"Failure","code":500,"reason":"InternalError","message":"sabotaged"}"#;
-        let head = "HTTP/1.1 500 Internal Server Error\r\nContent-Type: application/json\r\nConnection: close\r\n";
+    if let Some((head, said)) = refusal {
+        let body = format!(r#"{{"kind":"Status","status":"Failure",{said},"message":"sabotaged"}}"#);
+        let head = format!("HTTP/1.1 {head}\r\nContent-Type: application/json\r\nConnection: close\r\n");
         let answer = format!("{head}Content-Length: {}\r\n\r\n{body}", body.len());
         let _ = client.write_all(answer.as_bytes()).await;
         return;
