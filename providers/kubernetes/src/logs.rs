@@ -13,6 +13,7 @@ use crate::json::{Json, text};
 use crate::mark;
 use crate::observe;
 use crate::plan::risks::is_workload;
+use crate::ready::pod_selector;
 use crate::record::Record;
 use crate::site::Site;
 
@@ -67,7 +68,7 @@ async fn containers_of(site: &Site, kinds: &Kinds, id: &Id, object: &Json) -> Re
         "Pod" => vec![object.clone()],
         _ => {
             let Some(kind) = kinds.get("v1", "Pod") else { return Ok(Vec::new()) };
-            let Some(selector) = selector_of(object) else { return Ok(Vec::new()) };
+            let Some(selector) = pod_selector(object) else { return Ok(Vec::new()) };
             site.cluster.list(kind, Some(&id.namespace), Some(&selector), false).await?
         }
     };
@@ -84,15 +85,6 @@ async fn containers_of(site: &Site, kinds: &Kinds, id: &Id, object: &Json) -> Re
         }));
     }
     Ok(containers)
-}
-
-/// The selector of a workload's pods.
-fn selector_of(object: &Json) -> Option<String> {
-    let selector = object.pointer("/spec/selector")?;
-    let labels = selector.get("matchLabels").unwrap_or(selector).as_object()?;
-    let pairs: Vec<String> =
-        labels.iter().filter_map(|(name, value)| Some(format!("{name}={}", value.as_str()?))).collect();
-    (!pairs.is_empty()).then(|| pairs.join(","))
 }
 
 async fn one(site: &Site, container: &Container, request: &LogRequest<'_>, mask: &Mask) -> Result<(), ProviderError> {
@@ -113,19 +105,4 @@ async fn one(site: &Site, container: &Container, request: &LogRequest<'_>, mask:
         (request.sink)(LogLine { source: container.source.clone(), text: mask.apply(&line) });
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::selector_of;
-
-    #[test]
-    fn pods_are_found_by_the_selector_of_their_workload() {
-        let deployment = json!({"spec": {"selector": {"matchLabels": {"app": "web", "tier": "front"}}}});
-        assert_eq!(selector_of(&deployment).unwrap(), "app=web,tier=front");
-        assert_eq!(selector_of(&json!({"spec": {"selector": {"app": "old"}}})).unwrap(), "app=old");
-        assert_eq!(selector_of(&json!({"spec": {}})), None);
-    }
 }

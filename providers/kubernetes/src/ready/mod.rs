@@ -26,6 +26,7 @@ use serde_json::Value;
 
 pub use crash::crash_loop;
 pub use diagnose::diagnose;
+pub use pods::pod_selector;
 pub use storage::waits_for_consumer;
 pub use wait_for::WaitFor;
 

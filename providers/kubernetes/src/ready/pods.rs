@@ -10,23 +10,26 @@ use super::{list, text};
 /// The pods of a workload that are of its latest version, as far as that can be told; of a Service those that it sends to;
 /// of a Pod itself. None where they cannot be had.
 pub(super) async fn pods_of(client: &kube::Client, object: &Value) -> Vec<Value> {
-    let kind = text(object, "/kind");
-    if kind == "Pod" {
+    if text(object, "/kind") == "Pod" {
         return vec![object.clone()];
     }
-    let selector = match kind {
-        "Service" | "ReplicationController" => labels(object.pointer("/spec/selector")),
-        "PodDisruptionBudget" | "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" | "Job" => {
-            selector(object.pointer("/spec/selector"))
-        }
-        _ => None,
-    };
-    let Some(selector) = selector else { return Vec::new() };
+    let Some(selector) = pod_selector(object) else { return Vec::new() };
     let mut pods = listed(client, object, &gvk("", "v1", "Pod"), &selector).await;
     if let Some((label, value)) = latest(client, object, &selector).await {
         pods.retain(|pod| text(pod, &format!("/metadata/labels/{}", label.replace('/', "~1"))) == value);
     }
     pods
+}
+
+/// The query for the pods of a workload or a Service; `None` for what has none, or says nothing of them.
+pub fn pod_selector(object: &Value) -> Option<String> {
+    match text(object, "/kind") {
+        "Service" | "ReplicationController" => labels(object.pointer("/spec/selector")),
+        "PodDisruptionBudget" | "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" | "Job" => {
+            selector(object.pointer("/spec/selector"))
+        }
+        _ => None,
+    }
 }
 
 /// The label that only pods of the latest version bear.

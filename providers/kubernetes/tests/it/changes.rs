@@ -41,6 +41,36 @@ async fn replicas_that_are_not_ours_are_left_to_whoever_scales() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_an_autoscaler_sets_is_left_to_it_and_shown_when_it_is_to_be_ours() {
+    let mut desk = Desk::new("autoscaled").await;
+    let scaler = "---\napiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: web}\nspec:\n  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}\n  minReplicas: 3\n  maxReplicas: 5\n  metrics: [{type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 50}}}]\n";
+    let of = |desk: &Desk, replicas: &str| {
+        let text = deployment(replicas, "1") + scaler;
+        desk.config(&[("documents", texts(&[&text])), ("wait", Value::from(false))])
+    };
+    let config = of(&desk, "");
+    desk.apply(&config).await;
+    // It goes up to its least without any metrics.
+    let scaled = async |desk: &Desk| {
+        for _ in 0..400 {
+            if desk.get("deployment", "web")["spec"]["replicas"] == 3 {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        }
+        panic!("nothing scaled it: {}", desk.kubectl(&["describe", "hpa", "web"]));
+    };
+    scaled(&desk).await;
+    desk.unchanged(&config).await;
+    // The server does not say who scaled a Deployment in which nobody set the replicas, so nobody is asked; the plan shows it.
+    let config = of(&desk, "  replicas: 2\n");
+    let plan = desk.plan(&config).await.unwrap();
+    let web = child(&plan, "Deployment", "web");
+    let changed: Vec<String> = web.diffs.iter().map(|diff| diff.path.to_string()).collect();
+    assert_eq!((web.action, changed), (Action::Update, vec!["spec.replicas".to_owned()]), "{}", shown(&plan));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_field_that_another_manager_had_first_is_refused_with_its_name_and_taken_by_force() {
     let mut desk = Desk::new("conflict").await;
     let map =
@@ -67,10 +97,7 @@ async fn an_edit_by_hand_is_shown_and_put_back() {
     let mut desk = Desk::new("edit").await;
     let config = desk.manifests(&deployment("  replicas: 1\n", "1"));
     desk.apply(&config).await;
-    // What `kubectl edit` does once the editor is closed.
-    let edited =
-        r#"{"spec":{"template":{"spec":{"containers":[{"name":"app","image":"registry.example.com/app:patched"}]}}}}"#;
-    desk.kubectl(&["patch", "deployment", "web", "--type=strategic", "--field-manager=kubectl-edit", "-p", edited]);
+    desk.kubectl_edit("deployment", "web", "s|app:1|app:patched|");
     let plan = desk.plan(&config).await.unwrap();
     let said = format!("{plan:?}");
     assert!(said.contains("app:patched") && said.contains("kubectl-edit"), "{said}");

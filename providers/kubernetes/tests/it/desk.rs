@@ -166,6 +166,14 @@ impl Desk {
         if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
     }
 
+    /// What a person does with `kubectl edit`: the editor is `sed` with that script.
+    pub fn kubectl_edit(&self, kind: &str, name: &str, script: &str) {
+        let mut command = Command::new("kubectl");
+        command.args(["--kubeconfig", &self.kubeconfig, "--namespace", &self.namespace, "edit", kind, name]);
+        let output = command.env("KUBE_EDITOR", format!("sed -i -e '{script}'")).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
     /// An object as it is.
     pub fn get(&self, kind: &str, name: &str) -> Json {
         serde_json::from_str(&self.kubectl(&["get", kind, name, "-o", "json"])).unwrap()
