@@ -1,5 +1,5 @@
 //! `kubernetes_manifests` and `kubernetes_object` through the real program and a real API server: what plans show, drift, a
-//! rollback, and runs that are killed at counted points.
+//! rollback, and what is taken over.
 
 use std::process::Command;
 
@@ -20,25 +20,25 @@ pub fn kubectl(arguments: &[&str]) -> String {
 }
 
 /// A folder, and a namespace that nobody else has. What is left of it goes with it.
-struct Place {
-    context: Context,
-    namespace: String,
+pub struct Place {
+    pub context: Context,
+    pub namespace: String,
 }
 
 impl Place {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let mut context = Context::new();
         context.set("KUBECONFIG", &kubeconfig());
         let name = context.path().file_name().unwrap().to_str().unwrap().trim_start_matches('.').to_lowercase();
         Self { context, namespace: format!("itk-{name}") }
     }
 
-    fn run(&self, line: &str) -> Answer {
+    pub fn run(&self, line: &str) -> Answer {
         self.context.run(line)
     }
 
     /// Kinds and names in the namespace, without what the cluster itself puts there.
-    fn objects(&self) -> Vec<String> {
+    pub fn objects(&self) -> Vec<String> {
         let kinds = "configmaps,secrets,services,deployments.apps,poddisruptionbudgets.policy";
         let listed = kubectl(&["-n", &self.namespace, "get", kinds, "-o", "name"]);
         let own = |line: &&str| *line != "configmap/kube-root-ca.crt";
@@ -59,12 +59,13 @@ impl Drop for Place {
     }
 }
 
-fn done(answer: &Answer) {
+/// It must have succeeded.
+pub fn done(answer: &Answer) {
     assert_eq!(answer.code, 0, "{answer}");
 }
 
 /// A namespace, what is in it from a file, and a workload that needs that.
-fn write(place: &Place, version: u32) {
+pub fn write(place: &Place, version: u32) {
     let old = if version == 1 { "---\n{apiVersion: v1, kind: ConfigMap, metadata: {name: old}}\n" } else { "" };
     let settings = format!(
         "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: settings\ndata:\n  version: \"{version}\"\n---\n\
@@ -117,7 +118,8 @@ resource "kubernetes_manifests" "web" {{
     place.context.write("main.hcl", &main);
 }
 
-fn settled(place: &Place, version: u32) {
+/// Exactly that is there, and there is nothing left to do.
+pub fn settled(place: &Place, version: u32) {
     let plan = place.run("plan --detailed-exitcode");
     assert_eq!(plan.code, 0, "there is still something to do: {plan}");
     let mut expected = vec!["configmap/settings", "deployment.apps/web", "secret/token", "service/web"];
@@ -129,7 +131,8 @@ fn settled(place: &Place, version: u32) {
     assert_eq!(kubectl(&["-n", &place.namespace, "get", "deployment", "web", "-o", image]), format!("web:{version}"));
 }
 
-fn nothing_left(place: &Place) {
+/// Nothing is left of it.
+pub fn nothing_left(place: &Place) {
     assert!(!place.has_namespace(), "the namespace is left, with {:?}", place.objects());
 }
 
@@ -139,6 +142,8 @@ fn objects_are_planned_applied_changed_put_back_rolled_back_and_destroyed() {
     write(&place, 1);
     let plan = place.run("plan");
     assert!(plan.stdout.contains("its namespace is made by kubernetes_object.namespace"), "{plan}");
+    let counted = plan.stdout.lines().find(|line| line.contains("; nested: ")).unwrap_or_default();
+    assert!(counted.contains("1 to create, 5 deferred"), "what waits for its namespace is counted: {plan}");
     done(&place.run("apply --auto-approve"));
     settled(&place, 1);
 
@@ -193,72 +198,4 @@ fn what_runs_already_is_taken_over_by_import() {
     assert_eq!(place.run("plan --detailed-exitcode").code, 0);
     done(&place.run("destroy --auto-approve"));
     assert_eq!(place.objects(), Vec::<String>::new());
-}
-
-/// How many points of each command a short run takes. With `DEPLOYCTL_TEST_LONG=1` all are taken.
-const SHORT: usize = 3;
-
-/// Kills a command at one point after the other, each time from a fresh start, runs it again, and looks. How many points
-/// there are.
-fn each_point(prepare: impl Fn(&Place), command: &str, look: impl Fn(&Place)) -> usize {
-    let long = std::env::var_os("DEPLOYCTL_TEST_LONG").is_some();
-    let total = points(&prepare, command);
-    let step = if long { 1 } else { (total / SHORT).max(1) };
-    for point in (0..total).step_by(step) {
-        let mut place = Place::new();
-        prepare(&place);
-        place.context.set("DEPLOYCTL_TEST_CRASH_AT", &point.to_string());
-        let killed = place.run(command);
-        place.context.set("DEPLOYCTL_TEST_CRASH_AT", "");
-        // Actions run side by side, so a run may have a point or two fewer than the one that was counted.
-        assert!(killed.code == -1 || point + 3 > total, "not killed at point {point} of {total}: {killed}");
-        if killed.code == -1 {
-            done(&place.run(command));
-        }
-        look(&place);
-        done(&place.run("destroy --auto-approve"));
-        nothing_left(&place);
-    }
-    total
-}
-
-/// How many points a command has, found by halving: a run that is not killed has fewer.
-fn points(prepare: &impl Fn(&Place), command: &str) -> usize {
-    let (mut dies, mut lives) = (0, 64);
-    while lives - dies > 1 {
-        let middle = usize::midpoint(dies, lives);
-        let mut place = Place::new();
-        prepare(&place);
-        place.context.set("DEPLOYCTL_TEST_CRASH_AT", &middle.to_string());
-        let killed = place.run(command).code == -1;
-        if killed { dies = middle } else { lives = middle }
-    }
-    lives
-}
-
-#[test]
-fn an_apply_that_is_killed_leaves_nothing_behind_that_the_next_one_does_not_find() {
-    let points = each_point(|place| write(place, 1), "apply --auto-approve", |place| settled(place, 1));
-    assert!(points >= 17, "there are only {points} points");
-}
-
-#[test]
-fn a_change_that_is_killed_is_finished_by_the_next_apply() {
-    let prepare = |place: &Place| {
-        write(place, 1);
-        done(&place.run("apply --auto-approve"));
-        write(place, 2);
-    };
-    let points = each_point(prepare, "apply --auto-approve", |place| settled(place, 2));
-    assert!(points >= 14, "there are only {points} points");
-}
-
-#[test]
-fn a_destroy_that_is_killed_is_finished_by_the_next_one() {
-    let prepare = |place: &Place| {
-        write(place, 1);
-        done(&place.run("apply --auto-approve"));
-    };
-    let points = each_point(prepare, "destroy --auto-approve", nothing_left);
-    assert!(points >= 17, "there are only {points} points");
 }

@@ -25,6 +25,8 @@ mod fuzz;
 mod generated;
 mod interrupt;
 mod kubernetes;
+mod kubernetes_kill;
+mod kubernetes_live;
 mod nested_bad_input;
 mod private_engine;
 mod proof;
