@@ -102,9 +102,11 @@ fn what_runs_is_shown_with_its_state_and_its_logs() {
         let line = lines.next().unwrap().unwrap();
         assert!(line.ends_with(&format!("│ {text}")), "{line}");
     };
-    (next("two"), next("two"));
+    next("two");
+    next("two");
     write(&place, "three");
-    (next("three"), next("three"));
+    next("three");
+    next("three");
     kill_process(Pid::from_child(&follow), Signal::INT).unwrap();
     assert!(follow.wait().unwrap().code().is_some(), "it ends when it is asked to");
 

@@ -27,6 +27,7 @@ mod interrupt;
 mod kubernetes;
 mod kubernetes_kill;
 mod kubernetes_live;
+mod kubernetes_reach;
 mod nested_bad_input;
 mod private_engine;
 mod proof;

@@ -103,8 +103,15 @@ fn manifests() -> ResourceSchema {
                 Attribute::optional("release", Type::String, "The release's name; by default the resource's."),
                 Attribute::optional("values", Type::Any, "Values for the chart."),
                 Attribute::optional("values_files", texts(), "Files of values, the later ones winning."),
+                Attribute::optional(
+                    "api_versions",
+                    texts(),
+                    "What templates may take for granted beside what every cluster has, as \
+                     `monitoring.coreos.com/v1/ServiceMonitor`.",
+                ),
             ],
-            "A Helm chart.",
+            "A Helm chart. It is rendered, not installed: its definitions are applied with the rest, its hooks and tests are \
+             left out, and Helm does not know of a release.",
         ),
     ];
     attributes.extend(shared(Attribute::optional(

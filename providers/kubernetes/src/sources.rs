@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
 use deployctl_sdk::capture::{self, lay_out};
-use deployctl_sdk::{AttrPath, CapturedFile, ErrorKind, Files, Prepared, ProviderError, Value};
+use deployctl_sdk::{AttrPath, CapturedFile, ErrorKind, Files, Mask, Prepared, ProviderError, Value};
 use globset::{GlobBuilder, GlobMatcher};
 use tokio_util::sync::CancellationToken;
 
 use crate::json;
 use crate::manifest::{self, Chart, Document};
+use crate::plan::decide::masked;
 use crate::schema::MANIFESTS;
 
 /// How files of manifests end, where a folder is named.
@@ -197,6 +198,14 @@ pub(crate) struct Rendering<'r> {
     pub cancel: &'r CancellationToken,
 }
 
+/// What a configuration is made of.
+pub(crate) struct Rendered {
+    /// The objects.
+    pub documents: Vec<Document>,
+    /// The hooks of a chart, which are left out: jobs for moments that only Helm knows.
+    pub hooks: Vec<Document>,
+}
+
 /// All documents of a configuration, all known: read, and rendered where a program must do that.
 ///
 /// # Errors
@@ -205,7 +214,7 @@ pub(crate) async fn documents(
     prepared: &Prepared,
     files: &dyn Files,
     rendering: &Rendering<'_>,
-) -> Result<Vec<Document>, ProviderError> {
+) -> Result<Rendered, ProviderError> {
     let config = &prepared.config;
     let mut documents = read(config, &prepared.captured, files).map_err(first)?;
     if let Some(folder) = text(config, "kustomization") {
@@ -213,35 +222,48 @@ pub(crate) async fn documents(
         let rendered = manifest::kustomize(&laid_out.path().join(normal_inside(folder)), rendering.cancel).await?;
         documents.extend(manifest::parse(&format!("{folder} (rendered)"), &rendered)?);
     }
+    let mut hooks = Vec::new();
     if let Some(chart) = config.get("chart")
         && let Some(path) = text(chart, "path")
     {
         let laid_out = lay_out_all(&prepared.captured, files)?;
-        let value_files: Vec<PathBuf> = chart
-            .get("values_files")
-            .and_then(Value::as_list)
-            .unwrap_or_default()
-            .iter()
-            .filter_map(|file| Some(laid_out.path().join(normal_inside(file.as_str()?))))
-            .collect();
-        let values = chart.get("values").map(|values| match values.as_str() {
-            Some(text) => text.to_owned(),
-            None => json::of_value(values).to_string(),
-        });
-        let chart = Chart {
-            folder: &laid_out.path().join(normal_inside(path)),
-            release: text(chart, "release").unwrap_or(rendering.release),
-            namespace: rendering.namespace,
-            value_files: &value_files,
-            values: values.as_deref(),
-            kube_version: rendering.version.map(|version| version.trim_start_matches('v')),
-        };
-        let rendered = manifest::helm(&chart, rendering.cancel).await?;
-        // Hooks are jobs for moments that only Helm knows.
-        let rendered = manifest::parse(&format!("{path} (rendered)"), &rendered)?;
-        documents.extend(rendered.into_iter().filter(|document| document.hook().is_none()));
+        let rendered = of_chart(chart, path, laid_out.path(), rendering).await;
+        // A chart may well quote its values in its complaints.
+        let rendered = rendered.map_err(|error| masked(error, &Mask::of([config])))?;
+        let called = format!("{path} (rendered)");
+        let (left_out, objects) =
+            manifest::parse(&called, &rendered)?.into_iter().partition(|one| one.hook().is_some());
+        hooks = left_out;
+        documents.extend::<Vec<Document>>(objects);
     }
-    Ok(documents)
+    Ok(Rendered { documents, hooks })
+}
+
+async fn of_chart(
+    chart: &Value,
+    path: &str,
+    laid_out: &Path,
+    rendering: &Rendering<'_>,
+) -> Result<String, ProviderError> {
+    let texts = |name: &str| -> Vec<&str> {
+        chart.get(name).and_then(Value::as_list).into_iter().flatten().filter_map(Value::as_str).collect()
+    };
+    let value_files: Vec<PathBuf> =
+        texts("values_files").into_iter().map(|file| laid_out.join(normal_inside(file))).collect();
+    let values = chart.get("values").map(|values| match values.as_str() {
+        Some(text) => text.to_owned(),
+        None => json::of_value(values).to_string(),
+    });
+    let chart = Chart {
+        folder: &laid_out.join(normal_inside(path)),
+        release: text(chart, "release").unwrap_or(rendering.release),
+        namespace: rendering.namespace,
+        value_files: &value_files,
+        values: values.as_deref(),
+        kube_version: rendering.version.map(|version| version.trim_start_matches('v')),
+        api_versions: &texts("api_versions"),
+    };
+    manifest::helm(&chart, rendering.cancel).await
 }
 
 /// A path in the folder that files are laid out in.

@@ -7,6 +7,7 @@ mod ansible;
 mod compose;
 mod docker;
 mod go;
+mod helm;
 mod kubernetes;
 mod moto;
 mod packages;
@@ -63,6 +64,7 @@ const ENGINES: &[&Engine] = &[
     &moto::ENGINE,
     &s3::ENGINE,
     &kubernetes::ENGINE,
+    &helm::ENGINE,
 ];
 
 /// Those that `cargo xtask test` needs.
@@ -77,6 +79,7 @@ pub const TESTED: &[&str] = &[
     "ssh",
     "moto",
     "kubernetes",
+    "helm",
     "postgres",
     "s3",
 ];

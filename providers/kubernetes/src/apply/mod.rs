@@ -90,7 +90,10 @@ async fn make(site: &Site, change: &Change, run: &Run) -> Applied {
 async fn settled(site: &Site, change: &Change, run: &Run, options: &Options) -> Result<Vec<Wanted>, ProviderError> {
     let prepared = Prepared { config: change.config.clone(), captured: change.captured.clone() };
     let address = change.mark.address.to_string();
-    let settled = || crate::plan::wanted(site, &prepared, &*run.files, options, &address, &run.cancel);
+    let settled = || async {
+        let settled = crate::plan::wanted(site, &prepared, &*run.files, options, &address, &run.cancel).await;
+        settled.map(|settled| settled.wanted)
+    };
     match settled().await {
         // Its kind may have been made since the kinds were asked for.
         Err(error) if error.kind == ErrorKind::Invalid => {

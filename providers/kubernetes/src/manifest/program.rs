@@ -38,6 +38,8 @@ pub struct Chart<'c> {
     pub values: Option<&'c str>,
     /// The version of the cluster, which templates may ask for: `1.34.4`.
     pub kube_version: Option<&'c str>,
+    /// What else templates may take for granted: `monitoring.coreos.com/v1/ServiceMonitor`.
+    pub api_versions: &'c [&'c str],
 }
 
 /// What `kubectl kustomize` makes of the kustomization in a folder.
@@ -62,6 +64,9 @@ pub async fn helm(chart: &Chart<'_>, cancel: &CancellationToken) -> Result<Strin
         }
         if let Some(version) = chart.kube_version {
             invocation = invocation.args(["--kube-version", version]);
+        }
+        for version in chart.api_versions {
+            invocation = invocation.args(["--api-versions", version]);
         }
         match chart.values {
             // They may be secret, and arguments are seen by everybody on the machine.

@@ -22,7 +22,7 @@ use crate::mark;
 use crate::options::Options;
 use crate::record::{Entry, Marking, Record};
 use crate::site::Site;
-use crate::sources::{self, Rendering};
+use crate::sources::{self, Rendered, Rendering};
 use crate::wanted::{self, Upcoming, Wanted};
 use decide::{Case, Verdict};
 
@@ -53,9 +53,14 @@ pub(crate) async fn plan(site: &Site, request: &PlanRequest<'_>) -> Result<Plann
         return offline::plan(request, base, &record, &options, error);
     }
     let plan = Plan { site, request, options, record, address: request.address.to_string() };
-    let wanted = plan.wanted(request.desired).await?;
+    let Settled { wanted, hooks } = plan.wanted(request.desired).await?;
     let decided = plan.decide(&wanted).await?;
-    Ok(assemble::assemble(request, base, &plan.record, &wanted, decided))
+    let mut planned = assemble::assemble(request, base, &plan.record, &wanted, decided);
+    if !hooks.is_empty() && planned.action != Action::NoOp {
+        let text = format!("hooks of the chart are not run here: {}", hooks.join(", "));
+        planned.notes.push(Note(text));
+    }
+    Ok(planned)
 }
 
 struct Plan<'p> {
@@ -68,7 +73,7 @@ struct Plan<'p> {
 
 impl Plan<'_> {
     /// The objects that are wanted.
-    async fn wanted(&self, prepared: &Prepared) -> Result<Vec<Wanted>, ProviderError> {
+    async fn wanted(&self, prepared: &Prepared) -> Result<Settled, ProviderError> {
         let cancel = CancellationToken::new();
         wanted(self.site, prepared, self.request.files, &self.options, &self.address, &cancel).await
     }
@@ -159,6 +164,14 @@ async fn decided(
     Ok(Decided { id: wanted.id.clone(), verdict })
 }
 
+/// What a configuration asks for, settled on a cluster.
+pub(crate) struct Settled {
+    /// The objects.
+    pub wanted: Vec<Wanted>,
+    /// What of a chart is left out: hooks, each with when it would be run.
+    pub hooks: Vec<String>,
+}
+
 /// The objects that a configuration wants, settled on the cluster.
 ///
 /// # Errors
@@ -170,7 +183,7 @@ pub(crate) async fn wanted(
     options: &Options,
     address: &str,
     cancel: &CancellationToken,
-) -> Result<Vec<Wanted>, ProviderError> {
+) -> Result<Settled, ProviderError> {
     let kinds = site.cluster.kinds().await?;
     let namespace = site.cluster.namespace().await?;
     let version = match prepared.config.get("chart") {
@@ -184,12 +197,15 @@ pub(crate) async fn wanted(
         version: version.as_deref(),
         cancel,
     };
-    let documents = sources::documents(prepared, files, &rendering).await?;
+    let Rendered { documents, hooks } = sources::documents(prepared, files, &rendering).await?;
     let mut own = Upcoming::default();
     own.add(&documents, "this resource");
     let upcoming = site.and_upcoming(&own);
     site.announce(&documents, address);
-    wanted::settle(documents, &kinds, &upcoming, options, namespace)
+    let wanted = wanted::settle(documents, &kinds, &upcoming, options, namespace)?;
+    let hooks =
+        hooks.iter().map(|hook| format!("{} {} ({})", hook.kind(), hook.name(), hook.hook().unwrap_or_default()));
+    Ok(Settled { wanted, hooks: hooks.collect() })
 }
 
 /// The name of a release after the resource that has it.

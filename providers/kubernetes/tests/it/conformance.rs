@@ -50,12 +50,18 @@ impl Engine {
         files.write("more/deep/two.yaml", &map("deep", "1"));
         files.write("all/kustomization.yaml", "resources: [it.yaml]\nnamePrefix: k-\n");
         files.write("all/it.yaml", &map("rendered", "1"));
+        let charted = "{{ .Values.key | default .Release.Name }} {{ .Capabilities.APIVersions.Has \"a.example/v1\" }}";
+        for chart in ["chart", "second"] {
+            files.write(&format!("{chart}/Chart.yaml"), &format!("apiVersion: v2\nname: {chart}\nversion: 1.0.0\n"));
+            files.write(&format!("{chart}/templates/it.yaml"), &map("charted", &format!("{chart} {charted}")));
+        }
+        files.write("values.yaml", "key: from-file\n");
         let provider = deployctl_provider_kubernetes::provider();
         Self { proxy: Proxy::start().await, provider, files, place, namespace, _folder: folder }
     }
 
     fn names(&self) -> Vec<&'static str> {
-        vec!["a", "b", "c", "other", "more", "deep", "k-rendered"]
+        vec!["a", "b", "c", "other", "more", "deep", "k-rendered", "charted"]
     }
 
     fn kit_objects(&self) -> String {
@@ -127,6 +133,8 @@ impl Subject for Engine {
         let conditions = [texts(&[("ConfigMap", "metadata.name")]), texts(&[("Secret/c", "type == \"Opaque\"")])];
         let labels = [texts(&[("team", "a")]), texts(&[("team", "b"), ("tier", "x")]), texts(&[])];
         let notes = [texts(&[("example/note", "one")]), texts(&[("example/note", "two")])];
+        let chart = |path: &str| Value::map([("path", Value::from(path))]);
+        let list = |text: &str| Value::list([Value::from(text)]);
         let config_of = |items: Vec<Value>, token: &str| manifests(items.into_iter().chain([secret(token)]).collect());
         let common = |case: Case| {
             case.leave("namespace")
@@ -143,8 +151,12 @@ impl Subject for Engine {
                 .sample("paths", [Value::list([Value::from("more")]), Value::list([Value::from("more/*.yaml")])])
                 .sample("documents", [Value::list(start()), Value::list([Value::from(map("a", "3"))])])
                 .sample("kustomization", [Value::from("all")])
-                // There is no Helm to render it.
-                .leave("chart")
+                .sample("chart", [chart("chart")])
+                .sample("chart.path", ["chart", "second"].map(Value::from))
+                .sample("chart.release", ["one", "two"].map(Value::from))
+                .sample("chart.values", [texts(&[("key", "1")]), texts(&[("key", "ü '2'")])])
+                .sample("chart.values_files", [list("values.yaml")])
+                .sample("chart.api_versions", [list("a.example/v1")])
                 .sample("wait_for", conditions),
             common(Case::new(OBJECT, object(map_value("a", Value::from("1")))))
                 .then(object(map_value("a", Value::from("planted-2").into_sensitive())), Expected::Update)

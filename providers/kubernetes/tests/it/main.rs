@@ -7,6 +7,7 @@ mod changes;
 mod conformance;
 mod desk;
 mod edits;
+mod helm;
 mod kubelet;
 mod login;
 mod logs;
