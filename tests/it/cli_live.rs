@@ -11,6 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::cli_plan::SITE;
 use crate::context::Context;
+use crate::said::Said;
 
 /// The program on a terminal, with these lines typed into it. Answers the exit code and what the terminal showed.
 fn on_terminal(context: &Context, line: &str, typed: &str) -> (Option<i32>, String) {
@@ -140,13 +141,14 @@ fn one_run_at_a_time_and_plans_beside_it() {
     assert!(locked.stderr.contains("the state is locked by"), "{locked}");
     assert!(context.run("state locks").stdout.contains("apply"));
     assert_eq!(context.run("plan").code, 0);
-    let waiting = background(&context, "apply -auto-approve --lock-timeout 30s");
+    let mut waiting = background(&context, "apply -auto-approve --lock-timeout 30s");
+    let said_waiting = Said::by(&mut waiting);
+    said_waiting.wait_for("waiting for the lock");
     context.write("go", "");
     let (status, said) = finish(child);
     assert_eq!(status.code(), Some(0), "{said}");
-    let (status, said) = finish(waiting);
-    assert_eq!(status.code(), Some(0), "{said}");
-    assert!(said.contains("waiting for the lock"), "{said}");
+    let status = waiting.wait().unwrap();
+    assert_eq!(status.code(), Some(0), "{}", said_waiting.whole());
 }
 
 #[test]

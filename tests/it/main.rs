@@ -31,6 +31,7 @@ mod kubernetes_reach;
 mod nested_bad_input;
 mod private_engine;
 mod proof;
+mod said;
 mod schemas;
 mod search;
 mod secret;
