@@ -37,7 +37,9 @@ impl<'c> Fields<'c> {
 
     /// Takes an attribute out.
     pub fn attribute(&mut self, name: &'static str) -> Option<BodyAttribute> {
-        self.attributes.push(name);
+        if !self.attributes.contains(&name) {
+            self.attributes.push(name);
+        }
         let at = self.body.attributes.iter().position(|attribute| &*attribute.name == name)?;
         Some(self.body.attributes.remove(at))
     }

@@ -24,6 +24,7 @@ mod read_resource;
 mod schemas;
 mod secret;
 mod state_block;
+mod state_settings;
 mod syntax;
 mod syntax_error;
 #[cfg(test)]

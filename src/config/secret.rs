@@ -152,7 +152,10 @@ pub fn resolve_secrets(
 /// A source written out: for what must be known before there are variables.
 pub(super) fn constant(source: &TextSource, complaints: &mut Vec<Diagnostic>) -> Option<Origin> {
     let found = lang::evaluate_constant(source.expression());
-    let value = found.map_err(|found| complaints.extend(found)).ok()?;
+    // Locals are no help here: the state must be open before there is anything to refer to.
+    let written_out =
+        |found: Diagnostic| found.with_help("write it out: it is needed before anything can be evaluated");
+    let value = found.map_err(|found| complaints.extend(found.into_iter().map(written_out))).ok()?;
     origin(source, &value, complaints)
 }
 

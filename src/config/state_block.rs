@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::body::BodyBlock;
 use super::fields::Fields;
-use super::labels;
+use super::{labels, state_settings};
 use crate::diagnostic::{Diagnostic, Span, did_you_mean};
 
 /// The kinds there are.
@@ -82,15 +82,22 @@ pub(super) fn state(blocks: Vec<BodyBlock>, complaints: &mut Vec<Diagnostic>) ->
             None => {
                 let (kind, span) = (&read.kind, fields.span());
                 let message = format!("`state \"{kind}\"` needs `{name}`");
-                fields.complain(Diagnostic::error(span, message, format!("`{name}` is missing here")));
+                let missing = Diagnostic::error(span, message, format!("`{name}` is missing here"));
+                fields.complain(missing.with_help(state_settings::meaning(name)));
             }
             Some(attribute) => fields.give_back(attribute),
         }
     }
     for name in takes.required.iter().chain(takes.texts) {
-        if let Some((text, _)) = fields.text(name) {
-            read.texts.insert(name, text);
+        let Some((text, place)) = fields.text(name) else { continue };
+        if let Some(complaint) = state_settings::complaint(name, &text, place, fields.span()) {
+            fields.complain(complaint);
         }
+        let by_key = read.texts.get("server_side_encryption").is_some_and(|kind| kind.starts_with("aws:kms"));
+        if *name == "kms_key_id" && !by_key {
+            fields.complain(state_settings::key_for_nothing(place));
+        }
+        read.texts.insert(name, text);
     }
     for name in takes.flags {
         if let Some(flag) = fields.flag(name) {
@@ -107,11 +114,16 @@ fn assume_role(block: BodyBlock, complaints: &mut Vec<Diagnostic>) -> BTreeMap<&
     let mut fields = Fields::of("assume_role", block.body, complaints);
     let mut read = BTreeMap::new();
     for name in ["role_arn", "session_name", "external_id"] {
-        read.extend(fields.text(name).map(|(text, _)| (name, text)));
+        let Some((text, place)) = fields.text(name) else { continue };
+        if let Some(complaint) = state_settings::complaint(name, &text, place, fields.span()) {
+            fields.complain(complaint);
+        }
+        read.insert(name, text);
     }
     if !read.contains_key("role_arn") {
         let span = fields.span();
-        fields.complain(Diagnostic::error(span, "`assume_role` needs `role_arn`", "`role_arn` is missing here"));
+        let missing = Diagnostic::error(span, "`assume_role` needs `role_arn`", "`role_arn` is missing here");
+        fields.complain(missing.with_help(state_settings::meaning("role_arn")));
     }
     fields.finish();
     read

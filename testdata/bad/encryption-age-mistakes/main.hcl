@@ -1,0 +1,9 @@
+deployctl {
+  encryption "age" {
+    recipients = []
+    identity {
+      command = "age-key"
+    }
+    previous "aes" {}
+  }
+}

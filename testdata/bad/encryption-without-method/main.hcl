@@ -1,0 +1,7 @@
+deployctl {
+  encryption {
+    key {
+      env = "K"
+    }
+  }
+}

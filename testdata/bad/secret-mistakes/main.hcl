@@ -1,0 +1,6 @@
+secret {
+  env = "A"
+}
+secret "two words" {
+  env = "B"
+}

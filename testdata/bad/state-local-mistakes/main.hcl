@@ -1,0 +1,6 @@
+deployctl {
+  state "local" {
+    bucket = "acme-deployments"
+    path   = ["a"]
+  }
+}

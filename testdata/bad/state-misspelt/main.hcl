@@ -1,0 +1,3 @@
+deployctl {
+  state "s4" {}
+}

@@ -1,0 +1,7 @@
+deployctl {
+  state "local" {}
+  state "s3" {
+    bucket = "acme-deployments"
+    key    = "shop"
+  }
+}
