@@ -72,7 +72,8 @@ fn mode(file: &CapturedFile) -> &'static str {
     if file.executable { "executable" } else { "plain" }
 }
 
-fn action(change: &ResourceChange, seal: &dyn Seal) -> String {
+/// What is done with one resource, in its normal form: equal for two plans that do the same with it.
+pub(super) fn action(change: &ResourceChange, seal: &dyn Seal) -> String {
     let differences = |diffs: &[Diff]| -> Vec<_> {
         let side = |value: &Option<Value>| value.as_ref().map(|value| normal(value, seal));
         diffs.iter().map(|diff| (diff.path.to_string(), side(&diff.before), side(&diff.after))).collect()

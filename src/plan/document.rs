@@ -47,6 +47,10 @@ pub struct Plan {
     pub serial: u64,
     /// Only these were planned (with what they depend on); empty means everything.
     pub targets: Vec<Address>,
+    /// These were left out, with what depends on them.
+    pub excludes: Vec<Address>,
+    /// Whose engine's own plan a saved plan does not have, because a secret is in it: it is made again before anything is done.
+    pub unkept: Vec<Address>,
     /// What is to be done, in the order of the dependencies; what stays as it is does not appear.
     pub changes: Vec<ResourceChange>,
     /// How many resources stay as they are.

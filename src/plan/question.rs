@@ -84,6 +84,12 @@ impl DeletionQuestion<'_> {
         };
         let Some(object) = object else { return Ok(None) };
         let (type_name, files) = (&*self.record.type_name, project.files());
+        // The secrets that it was made with, as far as they are at hand.
+        let restored = object.attributes.contains_withheld().then(|| {
+            let attributes = project.outside().with_secrets(object.attributes.clone());
+            Object { attributes, ..object.clone() }
+        });
+        let object = restored.as_ref().unwrap_or(object);
         let request = DeletionRequest { address: self.address, type_name, object, files };
         match connections.get(&self.provider).await {
             Ok(connection) => connection.plan_deletion(request).await,

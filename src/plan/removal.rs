@@ -8,9 +8,13 @@ use futures_util::{StreamExt as _, stream};
 
 use super::question::{DeletionAnswer, DeletionQuestion};
 use super::walk::{ASKED_AT_ONCE, GATHERED, Walk, captured_of};
-use super::{Mode, Seen, orphans, risks};
+use super::{Mode, Seen, orphans, recorded_values, risks};
 use crate::error::Result;
 use crate::state::Record;
+
+fn holds_withheld(record: &Record) -> bool {
+    record.object.as_ref().is_some_and(|object| object.attributes.contains_withheld())
+}
 
 impl<'p> Walk<'p> {
     pub(super) async fn destroy(&mut self) -> Result<()> {
@@ -52,6 +56,11 @@ impl<'p> Walk<'p> {
         reason: impl Fn(&Address) -> Reason,
     ) -> Result<()> {
         self.project.lend(gone.iter().flat_map(|(_, record)| captured_of(record))).await?;
+        if gone.iter().any(|(_, record)| holds_withheld(record)) {
+            // What was made from secrets is made again, so that an engine that needs it for its own plan can be handed it. What
+            // cannot be evaluated any more is not needed more than that.
+            recorded_values(self.project, self.state()).ok();
+        }
         for gone in gone.chunks(GATHERED) {
             let questions: Vec<_> = gone
                 .iter()

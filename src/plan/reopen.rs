@@ -2,9 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use deployctl_sdk::{Action, Address, AttrPath, Object, default_plan, patch};
+use deployctl_sdk::{Action, Address, AttrPath, Object, Reason, default_plan, patch};
 
-use super::{Plan, Planned, ResourceChange, Seen, engines, observe};
+use super::{Plan, PlanRequest, Planned, ResourceChange, Seen, digest, engines, observe};
 use crate::error::{Error, ErrorKind, Result};
 use crate::project::{Current, Project};
 
@@ -15,6 +15,7 @@ use crate::project::{Current, Project};
 pub async fn reopen(project: &Project, current: &Current, mut plan: Plan) -> Result<Planned> {
     fits_state(&plan, current)?;
     project.same_secrets(&current.seal).await?;
+    plan_unkept(project, current, &mut plan).await?;
     let wanted: HashSet<&Address> = plan.changes.iter().map(|change| &change.address).collect();
     let mut observation = observe(
         &current.state,
@@ -66,6 +67,34 @@ fn moved_since(project: &Project, current: &Current, change: &ResourceChange, no
     };
     let moved = default_plan::compare(&then, &now.attributes).into_iter().map(|diff| diff.path);
     moved.into_iter().find(|path| shown(path) || settable(path))
+}
+
+/// An engine's own plan that holds a secret is not kept. It is made again, and must come to what was shown.
+async fn plan_unkept(project: &Project, current: &Current, plan: &mut Plan) -> Result<()> {
+    if plan.unkept.is_empty() {
+        return Ok(());
+    }
+    let requested = plan.changes.iter().filter(|change| change.reason == Reason::Requested);
+    let request = PlanRequest {
+        mode: plan.mode.clone(),
+        targets: plan.targets.clone(),
+        excludes: plan.excludes.clone(),
+        replaces: requested.map(|change| change.address.clone()).collect(),
+        ..PlanRequest::default()
+    };
+    let again = super::plan(project, current, &request).await?.plan;
+    for change in plan.changes.iter_mut().filter(|change| plan.unkept.contains(&change.address)) {
+        let shown = digest::action(change, &current.seal);
+        let same = again
+            .changes
+            .iter()
+            .find(|again| again.address == change.address && digest::action(again, &current.seal) == shown);
+        let Some(same) = same else {
+            return Err(stale(&format!("what is to be done with {} would be something else by now", change.address)));
+        };
+        change.artefact.clone_from(&same.artefact);
+    }
+    Ok(())
 }
 
 fn fits_state(plan: &Plan, current: &Current) -> Result<()> {

@@ -26,6 +26,10 @@ pub(super) struct PlanAtRest {
     lineage: Lineage,
     serial: u64,
     targets: Vec<Address>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    excludes: Vec<Address>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    unkept: Vec<Address>,
     changes: Vec<ChangeAtRest>,
     unchanged: usize,
     notes: Vec<(Address, Note)>,
@@ -135,6 +139,13 @@ pub(super) fn to_rest(plan: &Plan, key: &DataKey) -> Result<PlanAtRest, Error> {
         lineage: plan.lineage,
         serial: plan.serial,
         targets: plan.targets.clone(),
+        excludes: plan.excludes.clone(),
+        unkept: plan
+            .changes
+            .iter()
+            .filter(|change| is_unkept(change, key))
+            .map(|change| change.address.clone())
+            .collect(),
         changes: plan.changes.iter().map(|change| rest_change(change, key)).collect::<Result<_, Error>>()?,
         unchanged: plan.unchanged,
         notes: plan.notes.clone(),
@@ -169,6 +180,8 @@ pub(super) fn from_rest(plan: PlanAtRest, key: &DataKey) -> Result<Plan, Error> 
         lineage: plan.lineage,
         serial: plan.serial,
         targets: plan.targets,
+        excludes: plan.excludes,
+        unkept: plan.unkept,
         changes: plan.changes.into_iter().map(|change| wake_change(change, seal)).collect::<Result<_, Error>>()?,
         unchanged: plan.unchanged,
         notes: plan.notes,
@@ -182,10 +195,17 @@ pub(super) fn from_rest(plan: PlanAtRest, key: &DataKey) -> Result<Plan, Error> 
     })
 }
 
-/// Whether a change has to do with a secret.
-fn withholds(change: &ResourceChange, key: &DataKey) -> bool {
-    let sides = change.diffs.iter().flat_map(|diff| diff.before.iter().chain(&diff.after));
-    sides.chain([&change.planned]).any(|value| key.is_from_secret(value))
+/// Whether an engine's own plan must not rest: it holds what the engine was given, in clear. Of a removal it is not seen here
+/// what that was.
+fn is_unkept(change: &ResourceChange, key: &DataKey) -> bool {
+    let children = change.children.iter().flat_map(|child| &child.diffs);
+    let sides = change.diffs.iter().chain(children).flat_map(|diff| diff.before.iter().chain(&diff.after));
+    let from_secret = |value: &Value| key.is_from_secret(value);
+    change.artefact.is_some()
+        && match change.action {
+            Action::Delete => key.withholds(),
+            _ => sides.chain([&change.planned]).any(from_secret),
+        }
 }
 
 fn rest_change(change: &ResourceChange, key: &DataKey) -> Result<ChangeAtRest, Error> {
@@ -222,8 +242,7 @@ fn rest_change(change: &ResourceChange, key: &DataKey) -> Result<ChangeAtRest, E
         risks: change.risks.clone(),
         notes: change.notes.clone(),
         captured: change.captured.clone(),
-        // An engine's own plan holds what it was given in clear; without it the engine plans again before it acts.
-        artefact: change.artefact.as_ref().filter(|_| !withholds(change, key)).map(|bytes| STANDARD.encode(bytes)),
+        artefact: change.artefact.as_ref().filter(|_| !is_unkept(change, key)).map(|bytes| STANDARD.encode(bytes)),
         position: change.position.clone(),
     })
 }

@@ -358,6 +358,8 @@ impl<'p> Walk<'p> {
             lineage: self.current.state.lineage,
             serial: if self.current.exists { self.current.state.serial } else { 0 },
             targets: self.request.targets.clone(),
+            excludes: self.request.excludes.clone(),
+            unkept: Vec::new(),
             changes: std::mem::take(&mut self.changes),
             unchanged: self.unchanged,
             notes: std::mem::take(&mut self.notes),

@@ -69,6 +69,11 @@ impl DataKey {
         self.secrets.touches(value)
     }
 
+    /// Whether there is any secret that must not rest.
+    pub(crate) fn withholds(&self) -> bool {
+        !self.secrets.is_empty()
+    }
+
     /// The digest by which it is seen whether a secret has changed.
     pub(crate) fn digest_of_secret(&self, secret: &Value) -> String {
         let bytes =

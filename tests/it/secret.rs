@@ -325,3 +325,44 @@ fn a_secret_that_is_not_to_be_had_stops_before_anything_is_done() {
     assert!(!answer.stderr.contains("NEITHER"), "one that nobody uses was asked for: {answer}");
     assert_eq!(context.run("validate").code, 0, "a configuration is valid without its secrets");
 }
+
+/// The engine's own plan has a secret in clear, so a saved plan is without it: it is made again before anything is done, and
+/// must come to what was shown.
+#[test]
+fn an_engines_plan_with_a_secret_is_made_again_and_held_against_what_was_shown() {
+    let [engine, _] = crate::terraform::engines();
+    let mut context = Context::with(&format!(
+        "secret \"db\" {{ env = \"DB\" }}\nresource \"terraform_module\" \"app\" {{\n  path   = \"app\"\n  binary = \"{engine}\"\n  \
+         vars   = {{ password = secret.db }}\n}}\n"
+    ));
+    context.set("DB", ENV);
+    let outside = context.file("outside").display().to_string();
+    context.write(
+        "app/main.tf",
+        &format!(
+            "variable \"password\" {{ sensitive = true }}\nresource \"terraform_data\" \"user\" {{ input = \"u-${{var.password}}\" }}\n\
+             resource \"terraform_data\" \"size\" {{ input = fileexists(\"{outside}\") ? \"large\" : \"small\" }}\n"
+        ),
+    );
+    let nothing_rests = |context: &Context| {
+        for path in files_below(&context.file(".deployctl")).into_iter().chain([context.file("plan.bin")]) {
+            assert!(!holds(&std::fs::read(&path).unwrap(), &PLANTED), "{} holds a secret", path.display());
+        }
+    };
+    for (line, made) in [("plan --out plan.bin", true), ("plan --destroy --out plan.bin", false)] {
+        ok(context.run(line));
+        nothing_rests(&context);
+        if made {
+            // By now the engine would do something else than was shown.
+            context.write("outside", "");
+            let stale = context.run("apply plan.bin");
+            assert_eq!(stale.code, 3, "{stale}");
+            assert!(stale.stderr.contains("terraform_module.app would be something else by now"), "{stale}");
+            assert!(!context.file("app/terraform.tfstate").exists(), "something was done");
+            std::fs::remove_file(context.file("outside")).unwrap();
+        }
+        ok(context.run("apply plan.bin"));
+        assert_eq!(context.read("app/terraform.tfstate").contains("small"), made);
+        nothing_rests(&context);
+    }
+}

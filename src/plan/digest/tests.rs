@@ -72,6 +72,8 @@ fn plan_of(changes: Vec<ResourceChange>) -> Plan {
         lineage: Lineage(uuid::Uuid::nil()),
         serial: 3,
         targets: Vec::new(),
+        excludes: Vec::new(),
+        unkept: Vec::new(),
         changes,
         unchanged: 1,
         notes: Vec::new(),

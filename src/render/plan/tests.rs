@@ -64,6 +64,8 @@ fn empty() -> Plan {
         lineage: Lineage(uuid::Uuid::nil()),
         serial: 12,
         targets: Vec::new(),
+        excludes: Vec::new(),
+        unkept: Vec::new(),
         changes: Vec::new(),
         unchanged: 34,
         notes: Vec::new(),
