@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::sts::AssumeRoleProvider;
 use aws_config::timeout::TimeoutConfig;
@@ -41,7 +43,14 @@ pub(super) async fn client(settings: &S3Settings) -> Client {
         loader = loader.region(Region::new(region.clone()));
     }
     if let Some(profile) = &settings.profile {
-        loader = loader.profile_name(profile);
+        // The one that is named is meant, whatever else the environment holds.
+        let config = match &settings.region {
+            Some(region) => ProviderConfig::without_region().with_region(Some(Region::new(region.clone()))),
+            None => ProviderConfig::with_default_region().await,
+        };
+        let provider = ProfileFileCredentialsProvider::builder().profile_name(profile);
+        let provider = provider.configure(&config.with_http_client(http_client())).build();
+        loader = loader.profile_name(profile).credentials_provider(provider);
     }
     let base = loader.load().await;
     let mut config = aws_sdk_s3::config::Builder::from(&base)

@@ -1,7 +1,7 @@
 //! What a request's failure means to people: which call, which object, why, and what to do next.
 
 use aws_sdk_s3::config::http::HttpResponse;
-use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::error::{DisplayErrorContext, ErrorMetadata, ProvideErrorMetadata, SdkError};
 
 use super::settings::S3Settings;
 use crate::error::Error;
@@ -85,6 +85,11 @@ impl Call<'_> {
                     self.permission()
                 ))
             }
+            ("NotImplemented", _) if self.settings.server_side_encryption.is_some() => {
+                let why = error.message().unwrap_or("no reason given");
+                Error::failed(format!("{server} cannot encrypt {place} as `server_side_encryption` says: {why}"))
+                    .with_hint("set up its key management, or leave the setting out: the `encryption` block needs nothing of the server")
+            }
             _ => {
                 let said = match (code, error.message()) {
                     ("", None) => format!("status {status}"),
@@ -123,13 +128,16 @@ impl Call<'_> {
     {
         let (server, operation, place) = (self.server(), self.operation, &self.place);
         let whole = DisplayErrorContext(error).to_string();
-        if whole.contains("no providers in chain provided credentials") || whole.contains("CredentialsNotLoaded") {
-            return Error::failed(format!("there are no credentials for {place}")).with_hint(
-                "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a `profile` in the `state` block",
-            );
+        let without = ["no providers in chain provided credentials", "CredentialsNotLoaded"];
+        if without.iter().any(|words| whole.contains(words)) {
+            return self.no_credentials(error);
         }
-        if whole.contains("assume") && whole.contains("role") && self.settings.assume_role.is_some() {
-            return Error::failed(format!("the role for {place} cannot be assumed")).with_detail([innermost(error)]);
+        if let Some(role) = self.settings.assume_role.as_ref().filter(|_| whole.contains("AssumeRole")) {
+            let role = &role.role_arn;
+            return Error::failed(format!("the role {role} for {place} cannot be assumed: {}", innermost(error)))
+                .with_hint(
+                    "the credentials that are there need `sts:AssumeRole` on it, and its trust policy must name them",
+                );
         }
         match error {
             SdkError::TimeoutError(_) => {
@@ -138,6 +146,18 @@ impl Call<'_> {
             _ => Error::failed(format!("{server} cannot be reached for {operation} of {place}: {}", innermost(error))),
         }
         .with_hint("check the network and `endpoint` of the `state` block, and run the command again")
+    }
+
+    fn no_credentials(&self, error: &(dyn std::error::Error + 'static)) -> Error {
+        let place = &self.place;
+        match &self.settings.profile {
+            Some(profile) => Error::failed(format!("the profile `{profile}` gives no credentials for {place}"))
+                .with_detail([innermost(error)])
+                .with_hint("it is looked for in ~/.aws/config and ~/.aws/credentials, or where AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE say"),
+            None => Error::failed(format!("there are no credentials for {place}")).with_hint(
+                "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a `profile` in the `state` block",
+            ),
+        }
     }
 
     /// Something that serves pages for people answered.
@@ -194,5 +214,12 @@ fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     while let Some(source) = error.source() {
         error = source;
     }
-    error.to_string()
+    let answered = error.downcast_ref::<ErrorMetadata>();
+    answered.and_then(|answered| answered.message()).map_or_else(|| error.to_string(), str::to_owned)
+}
+
+/// Whether it is the encryption that was asked for which the server does not know, and not a condition.
+pub(super) fn is_about_encryption<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
+    let said = error.message().unwrap_or_default().to_ascii_lowercase();
+    ["encrypt", "kms"].iter().any(|word| said.contains(word))
 }

@@ -177,7 +177,9 @@ impl Objects {
                 (Some(412), _) => Ok(Some(Put::Refused)),
                 (Some(404), Condition::Matches(_)) if failure::is_missing_key(&error) => Ok(Some(Put::Refused)),
                 (Some(409), _) => Ok(None),
-                (Some(501), Condition::Absent | Condition::Matches(_)) => Ok(Some(Put::Unsupported)),
+                (Some(501), Condition::Absent | Condition::Matches(_)) if !failure::is_about_encryption(&error) => {
+                    Ok(Some(Put::Unsupported))
+                }
                 _ => Err(call.failed(&error)),
             },
         }
