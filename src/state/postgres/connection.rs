@@ -162,10 +162,20 @@ impl Database {
 
     /// Runs a statement that only looks; without tables there is nothing to be seen.
     pub(super) async fn look(&self, text: &str, parameters: Parameters<'_>) -> Result<Vec<Row>> {
-        if self.version().await?.is_none() {
-            return Ok(Vec::new());
-        }
-        self.run(text, parameters, "read").await
+        // Who is far away does not wait for the one before asking the other.
+        let (version, rows) = tokio::join!(self.version(), async {
+            match self.known_version() {
+                Some(None) => Ok(Vec::new()),
+                _ => self.run(text, parameters, "read").await,
+            }
+        });
+        // Without tables the question failed, and that says nothing.
+        if version?.is_none() { Ok(Vec::new()) } else { rows }
+    }
+
+    /// The version of the tables, as far as it was asked for already.
+    fn known_version(&self) -> Option<Option<i32>> {
+        self.version.try_lock().ok().and_then(|known| *known)
     }
 
     /// Runs a statement that changes something, as one transaction.
