@@ -103,6 +103,11 @@ pub trait Backend: Send + Sync {
         Ok(())
     }
 
+    /// Whether a crash may leave a part of what was being added to a log.
+    fn tears_logs(&self) -> bool {
+        true
+    }
+
     /// Where a path lies, for messages.
     fn place(&self, path: &str) -> String;
 
@@ -146,6 +151,11 @@ pub enum Acquired {
 pub trait HeldLock: Send + Sync {
     /// Whether it is still held, and a sign of life while at it.
     async fn is_held(&self) -> Result<bool>;
+
+    /// Whether it is still held, as the place says and not as the holder remembers.
+    async fn confirm(&self) -> Result<bool> {
+        self.is_held().await
+    }
 
     /// Gives it back.
     async fn release(&self) -> Result<()>;

@@ -48,6 +48,8 @@ impl Chain {
 /// What may be wrong with the last line without the file being refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tolerance {
+    /// Nothing: where it lies, what is added is there whole or not at all, so no crash has done it.
+    Nothing,
     /// It may be cut off.
     CutOff,
     /// It may be cut off, or hold something else than was written: a crash may leave the length without the content.
@@ -77,13 +79,19 @@ pub(crate) fn read<'b>(purpose: &str, bytes: &'b [u8], tolerance: Tolerance) -> 
                 frames.contents.push(content);
                 frames.chain = chain;
             }
-            (Line::Short, true) if end.is_none() => frames.torn = true,
+            (Line::Short, true) if end.is_none() && tolerance != Tolerance::Nothing => frames.torn = true,
             (Line::Short | Line::Wrong, true) if tolerance == Tolerance::Torn => frames.torn = true,
             _ => return Err(frames.contents.len() + 1),
         }
         rest = after;
     }
     Ok(frames)
+}
+
+/// The lines that are whole, without a last one that is not; `None` if there is damage before it.
+pub(crate) fn whole<'b>(purpose: &str, bytes: &'b [u8]) -> Option<&'b [u8]> {
+    let length = read(purpose, bytes, Tolerance::Torn).ok()?.chain.length;
+    bytes.get(..usize::try_from(length).ok()?)
 }
 
 enum Line<'b> {
@@ -152,6 +160,7 @@ mod tests {
             let mut flipped = bytes.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
             assert!(read("test", &flipped, Tolerance::CutOff).is_err(), "bit {bit}");
+            assert!(read("test", &flipped, Tolerance::Nothing).is_err(), "bit {bit}");
             match read("test", &flipped, Tolerance::Torn) {
                 Err(_) => {}
                 Ok(frames) => {
@@ -188,6 +197,8 @@ mod tests {
             let expected: Vec<&[u8]> = contents.iter().take(whole).map(|content| content.as_bytes()).collect();
             prop_assert_eq!(frames.contents, expected);
             prop_assert_eq!(frames.torn, cut as u64 != frames.chain.length);
+            prop_assert_eq!(read("test", &bytes[..cut], Tolerance::Nothing).is_err(), frames.torn);
+            prop_assert_eq!(super::whole("test", &bytes[..cut]).map(<[u8]>::len), Some(frames.chain.length as usize));
         }
     }
 }

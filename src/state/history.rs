@@ -62,8 +62,14 @@ struct RunOf {
 ///
 /// # Errors
 /// A history that is not as it was written.
-pub(crate) fn line(entry: &AuditEntry, history: &[u8], lines: &Lines, place: &str) -> Result<Option<(u64, Vec<u8>)>> {
-    let frames = frames(history, place)?;
+pub(crate) fn line(
+    entry: &AuditEntry,
+    history: &[u8],
+    lines: &Lines,
+    tolerance: Tolerance,
+    place: &str,
+) -> Result<Option<(u64, Vec<u8>)>> {
+    let frames = frames(history, tolerance, place)?;
     // Whoever completed this run's record may have gone on to runs of its own.
     let opened = lines.open(PURPOSE, &frames.contents, place)?;
     let last = opened.iter().rev().take(COMPLETED_WITHIN);
@@ -75,12 +81,17 @@ pub(crate) fn line(entry: &AuditEntry, history: &[u8], lines: &Lines, place: &st
     Ok(Some((frames.chain.length, lines.line(&frames.chain, &text)?.0)))
 }
 
-/// Reads all entries. A last line that was cut off does not count.
+/// The whole lines of a history; `None` if there is damage before its last one.
+pub(super) fn whole(bytes: &[u8]) -> Option<&[u8]> {
+    frames::whole(PURPOSE, bytes)
+}
+
+/// Reads all entries. A last line that was cut off does not count where `tolerance` says so.
 ///
 /// # Errors
 /// A line that is not as it was written.
-pub(crate) fn read(bytes: &[u8], lines: &Lines, place: &str) -> Result<Vec<AuditEntry>> {
-    let opened = lines.open(PURPOSE, &frames(bytes, place)?.contents, place)?;
+pub(crate) fn read(bytes: &[u8], lines: &Lines, tolerance: Tolerance, place: &str) -> Result<Vec<AuditEntry>> {
+    let opened = lines.open(PURPOSE, &frames(bytes, tolerance, place)?.contents, place)?;
     let entries = opened.iter().map(|text| serde_json::from_slice::<AuditEntry>(text));
     entries.collect::<Result<_, _>>().map_err(|error| {
         Error::failed(format!("the history {place} cannot be read: {}", words(&error)))
@@ -92,10 +103,10 @@ pub(crate) fn read(bytes: &[u8], lines: &Lines, place: &str) -> Result<Vec<Audit
 ///
 /// # Errors
 /// A line that is not as it was written.
-pub(crate) fn rewritten(bytes: &[u8], from: &Lines, to: &Lines, place: &str) -> Result<Vec<u8>> {
+pub(crate) fn rewritten(bytes: &[u8], from: &Lines, to: &Lines, tolerance: Tolerance, place: &str) -> Result<Vec<u8>> {
     let mut chain = frames::Chain::new(PURPOSE);
     let mut written = Vec::new();
-    for text in from.open(PURPOSE, &frames(bytes, place)?.contents, place)? {
+    for text in from.open(PURPOSE, &frames(bytes, tolerance, place)?.contents, place)? {
         let (line, next) = to.line(&chain, &text)?;
         written.extend(line);
         chain = next;
@@ -103,8 +114,8 @@ pub(crate) fn rewritten(bytes: &[u8], from: &Lines, to: &Lines, place: &str) -> 
     Ok(written)
 }
 
-fn frames<'b>(bytes: &'b [u8], place: &str) -> Result<Frames<'b>> {
-    frames::read(PURPOSE, bytes, Tolerance::CutOff).map_err(|line| {
+fn frames<'b>(bytes: &'b [u8], tolerance: Tolerance, place: &str) -> Result<Frames<'b>> {
+    frames::read(PURPOSE, bytes, tolerance).map_err(|line| {
         Error::failed(format!("the history {place} is damaged at line {line}"))
             .with_hint("put it back from a backup, or move it away: the next run begins a new one")
     })

@@ -309,7 +309,13 @@ pub(crate) struct ReadBack {
     chain: Chain,
 }
 
-/// Reads a journal. A last line that was cut off does not count; anything else that is not as it was written is refused.
+/// The whole lines of a journal; `None` if there is damage before its last one.
+pub(super) fn whole(bytes: &[u8]) -> Option<&[u8]> {
+    frames::whole(PURPOSE, bytes)
+}
+
+/// Reads a journal. A last line that was cut off does not count where `tolerance` says so; anything else that is not as it was
+/// written is refused.
 /// `None` when not even the header is whole: then nothing had been started.
 ///
 /// # Errors
@@ -319,13 +325,14 @@ pub(crate) fn read(
     base: impl FnOnce(&RunHeader) -> State,
     seal: &dyn Seal,
     lines: &Lines,
+    tolerance: Tolerance,
     place: &str,
 ) -> Result<Option<ReadBack>> {
     let damaged = |line: usize| {
         Error::failed(format!("the journal {place} is damaged at line {line}"))
             .with_hint("put it back from a backup; removing it forgets what the interrupted run did")
     };
-    let frames = frames::read(PURPOSE, bytes, Tolerance::Torn).map_err(damaged)?;
+    let frames = frames::read(PURPOSE, bytes, tolerance).map_err(damaged)?;
     let opened = lines.open(PURPOSE, &frames.contents, place)?;
     let Some((first, rest)) = opened.split_first() else { return Ok(None) };
     let mut header: RunHeader = serde_json::from_slice(first).map_err(|_| {

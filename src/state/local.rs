@@ -4,6 +4,7 @@
 //! system's own sense, so that a process that dies gives it back by dying; what is written in it says whose it is.
 
 use deployctl_sdk::source;
+use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -111,14 +112,20 @@ impl Backend for Local {
     }
 
     async fn delete(&self, path: &str) -> Result<()> {
-        let file = self.path(path);
+        self.delete_all(&[path.to_owned()]).await
+    }
+
+    async fn delete_all(&self, paths: &[String]) -> Result<()> {
+        let mut folders = BTreeSet::new();
         crash_point::pass();
-        fs::remove_file(&file).map_err(failed)?;
-        crash_point::pass();
-        match file.parent() {
-            Some(folder) if folder.is_dir() => fs::sync_dir(folder).map_err(failed),
-            _ => Ok(()),
+        for path in paths {
+            let file = self.path(path);
+            fs::remove_file(&file).map_err(failed)?;
+            folders.extend(file.parent().map(Path::to_owned));
         }
+        crash_point::pass();
+        // Once for all that was removed from it.
+        folders.iter().filter(|folder| folder.is_dir()).try_for_each(|folder| fs::sync_dir(folder).map_err(failed))
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<String>> {

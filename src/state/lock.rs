@@ -167,11 +167,21 @@ impl Lock {
     /// # Errors
     /// [`ErrorKind::Locked`] when somebody broke it.
     pub async fn check(&self) -> Result<()> {
-        if self.held.is_held().await? {
-            return Ok(());
+        match self.held.is_held().await? {
+            true => Ok(()),
+            false => Err(broken("what was done is in the journal; the next command completes the record")),
         }
-        Err(Error::new(ErrorKind::Locked, "the lock was broken by somebody else in the middle of the run")
-            .with_hint("what was done is in the journal; the next command completes the record"))
+    }
+
+    /// Checks that the lock is still held by asking the place where it lies: for what no condition of a write protects.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Locked`] when somebody broke it.
+    pub async fn confirm(&self) -> Result<()> {
+        match self.held.confirm().await? {
+            true => Ok(()),
+            false => Err(broken("nothing more was done; run the command again")),
+        }
     }
 
     /// Gives the lock back.
@@ -194,6 +204,10 @@ pub(super) fn finish(work: impl Future<Output = ()>) {
     {
         tokio::task::block_in_place(|| runtime.block_on(work));
     }
+}
+
+fn broken(hint: &str) -> Error {
+    Error::new(ErrorKind::Locked, "the lock was broken by somebody else in the middle of the run").with_hint(hint)
 }
 
 fn locked(holder: &LockInfo) -> Error {

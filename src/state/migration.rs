@@ -4,8 +4,8 @@ use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use super::backend::Condition;
 use super::encryption::KEYRING;
-use super::history::HISTORY;
-use super::journal::JOURNAL;
+use super::history::{self, HISTORY};
+use super::journal::{self, JOURNAL};
 use super::keys::{DataKey, STATE_KEY_VARIABLE};
 use super::store::{AT_ONCE, KEY_FILE, STATE_FILE, Store};
 use super::{blobs, revision};
@@ -36,6 +36,9 @@ impl Store {
             copied.buffer_unordered(AT_ONCE).try_fold(0, |sum, one| std::future::ready(Ok(sum + one))).await?;
         for path in [HISTORY, JOURNAL] {
             let Some(bytes) = self.backend.read_log(path).await? else { continue };
+            let whole = if path == HISTORY { history::whole(&bytes) } else { journal::whole(&bytes) };
+            // A last line that a crash cut off does not count here, and would count as damage where no crash cuts any.
+            let bytes = whole.map(<[u8]>::to_vec).unwrap_or(bytes);
             // Left over from a copy that did not come to its end.
             if other.backend.read_log(path).await?.is_some() {
                 other.backend.end_log(path).await?;

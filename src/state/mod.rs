@@ -1,6 +1,6 @@
 //! What was recorded: the state, its journal, its revisions, its lock, and where they are kept.
 //!
-//! [`store`] and [`settle`] have the rules: what is written when, and what holds after a crash. Below it backends keep bytes and know
+//! [`store`], [`settle`] and [`retention`] have the rules: what is written when, what holds after a crash, what may go. Below it backends keep bytes and know
 //! nothing of their meaning ([`backend`], [`local`]). [`codec`] and [`envelope`] turn documents into bytes that are refused
 //! when a bit of them flips, [`keys`] seals what is sensitive in them, and [`encryption`] the whole of them where the
 //! configuration says so.
@@ -22,6 +22,7 @@ mod memory;
 mod migration;
 #[cfg(feature = "postgres")]
 mod postgres;
+mod retention;
 mod revision;
 #[cfg(feature = "s3")]
 mod s3;
@@ -45,8 +46,9 @@ pub use lock::{Lock, LockInfo, MISSED};
 pub use memory::{Fault, Kept, MemoryBackend};
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresSettings;
+pub use retention::{Pruned, Retention};
 pub use revision::Revision;
 #[cfg(feature = "s3")]
 pub use s3::{AssumeRole, S3Settings};
-pub use store::{BackendConfig, KeptInputs, Loaded, Pruned, Retention, RunOutcome, Store};
+pub use store::{BackendConfig, KeptInputs, Loaded, RunOutcome, Store};
 pub use unpushed::is_unpushed;

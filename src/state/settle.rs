@@ -13,6 +13,7 @@ use super::backend::{Condition, Publication, Version};
 use super::codec;
 use super::document::{Record, State};
 use super::envelope::{STATE, Wrapped};
+use super::frames::Tolerance;
 use super::history::{self, AuditEntry, HISTORY, HISTORY_FORMAT_VERSION};
 use super::journal::{Entry, Fold, JOURNAL, Journal, RunHeader};
 use super::lock::Lock;
@@ -197,8 +198,8 @@ impl Store {
             };
             let lines = self.keys.lines_ready().await?;
             let history = self.backend.read_log(HISTORY).await?;
-            let line =
-                history::line(&entry, history.as_deref().unwrap_or_default(), &lines, &self.backend.place(HISTORY))?;
+            let (tolerance, place) = (self.tolerating(Tolerance::CutOff), self.backend.place(HISTORY));
+            let line = history::line(&entry, history.as_deref().unwrap_or_default(), &lines, tolerance, &place)?;
             if let Some((place, line)) = line {
                 let begun = if history.is_none() { self.backend.begin_log(HISTORY, Vec::new()).await? } else { None };
                 let mut log = match begun {

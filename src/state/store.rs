@@ -1,6 +1,7 @@
-//! One environment's state: what is read, looked up, pruned and copied. How a run is written is in `settle`.
+//! One environment's state: what is read, looked up and copied. How a run is written is in `settle`, what is not kept for
+//! ever in `retention`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -11,11 +12,12 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::backend::{Backend, Version};
-use super::blobs::{self, Blobs};
+use super::blobs::Blobs;
 use super::codec;
 use super::document::State;
 use super::encryption::{Encryption, KEYRING, Seen, older};
 use super::envelope::{self, STATE};
+use super::frames::Tolerance;
 use super::history::{self, AuditEntry, HISTORY};
 use super::journal::{self, Interrupted, JOURNAL, ReadBack, RunHeader};
 use super::keys::{DataKey, Keys, STATE_KEY_VARIABLE};
@@ -108,26 +110,6 @@ pub struct RunOutcome {
     pub summary: Summary,
     /// Whether it changed something: then it counts, and leaves a revision.
     pub changed: bool,
-}
-
-/// Which revisions are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Retention {
-    /// The last so many.
-    pub revisions: u64,
-    /// And everything of the last so many days.
-    pub days: u64,
-}
-
-/// What pruning removed, or would.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Pruned {
-    /// The serials of revisions.
-    pub revisions: Vec<u64>,
-    /// How many contents that no revision needs any more.
-    pub contents: usize,
-    /// The states that those revisions ended in, as far as they could still be read.
-    pub gone: Vec<State>,
 }
 
 impl Store {
@@ -289,7 +271,13 @@ impl Store {
         let Some(bytes) = bytes else { return Ok(None) };
         let sealing = Sealing(self.keys.existing().await?);
         let base = |header: &RunHeader| state.cloned().unwrap_or_else(|| State::new(header.lineage));
-        journal::read(&bytes, base, &sealing, &self.keys.lines().await?, &self.backend.place(JOURNAL))
+        let tolerance = self.tolerating(Tolerance::Torn);
+        journal::read(&bytes, base, &sealing, &self.keys.lines().await?, tolerance, &self.backend.place(JOURNAL))
+    }
+
+    /// What may be wrong with the end of a log: nothing where no crash can do that.
+    pub(super) fn tolerating(&self, torn: Tolerance) -> Tolerance {
+        if self.backend.tears_logs() { torn } else { Tolerance::Nothing }
     }
 
     /// A journal goes on from one state and no other.
@@ -392,7 +380,10 @@ impl Store {
     /// When it cannot be read or is damaged.
     pub async fn history(&self) -> Result<Vec<AuditEntry>> {
         match self.backend.read_log(HISTORY).await? {
-            Some(bytes) => history::read(&bytes, &self.keys.lines().await?, &self.backend.place(HISTORY)),
+            Some(bytes) => {
+                let tolerance = self.tolerating(Tolerance::CutOff);
+                history::read(&bytes, &self.keys.lines().await?, tolerance, &self.backend.place(HISTORY))
+            }
             None => Ok(Vec::new()),
         }
     }
@@ -434,42 +425,6 @@ impl Store {
         let body = self.blobs.get(&revision.state).await?;
         let place = self.backend.place(&revision::path_of(revision.serial));
         self.read_body(&body, &place).await.map(|stored| stored.state)
-    }
-
-    /// Removes revisions that need not be kept, and contents that none needs.
-    ///
-    /// # Errors
-    /// When something cannot be read or removed.
-    pub async fn prune(&self, lock: &Lock, retention: Retention, dry_run: bool) -> Result<Pruned> {
-        lock.check().await?;
-        let revisions = self.revisions().await?;
-        let now = source::now().as_second();
-        let young = i64::try_from(retention.days).unwrap_or(i64::MAX).saturating_mul(86_400);
-        let old_ones =
-            revisions.len().saturating_sub(usize::try_from(retention.revisions.max(1)).unwrap_or(usize::MAX));
-        let (goes, stays): (Vec<_>, Vec<_>) = revisions
-            .into_iter()
-            .enumerate()
-            .partition(|(index, revision)| *index < old_ones && now - revision.at.as_second() >= young);
-        let mut needed: BTreeSet<String> =
-            stays.iter().flat_map(|(_, revision)| revision.needs()).map(|digest| blobs::path_of(&digest)).collect();
-        if let Some(run) = self.load().await?.run {
-            // Its revision is yet to come.
-            needed.extend(run.files.values().chain(&run.inputs).map(blobs::path_of));
-        }
-        let mut unneeded = self.backend.list(blobs::FOLDER).await?;
-        unneeded.retain(|path| !needed.contains(path));
-        let states = stream::iter(&goes).map(|(_, revision)| async move { self.state_of(revision).await.ok() });
-        let gone: Vec<Option<State>> = states.buffered(AT_ONCE).collect().await;
-        let gone = gone.into_iter().flatten().collect();
-        let revisions = goes.iter().map(|(_, revision)| revision.serial).collect();
-        let pruned = Pruned { revisions, contents: unneeded.len(), gone };
-        if !dry_run {
-            let old: Vec<String> = goes.iter().map(|(_, revision)| revision::path_of(revision.serial)).collect();
-            self.backend.delete_all(&old).await?;
-            self.backend.delete_all(&unneeded).await?;
-        }
-        Ok(pruned)
     }
 }
 

@@ -1,5 +1,7 @@
 //! The store's behaviour from outside: on a real folder, and on a disk that fails on request.
 
+mod retention;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -438,29 +440,6 @@ async fn of_many_that_race_for_a_dead_ones_lock_one_wins() {
         let held: Vec<_> = outcomes.into_iter().filter_map(|outcome| outcome.unwrap().ok()).collect();
         assert_eq!((held.len(), notices.load(std::sync::atomic::Ordering::Relaxed)), (1, 1));
     }
-}
-
-#[tokio::test]
-async fn pruning_keeps_what_is_needed() {
-    let (_, store) = memory();
-    for number in 0..5 {
-        run(&store, &resource(number)).await.unwrap();
-    }
-    let lock = locked(&store).await.unwrap();
-    let all = Retention { revisions: 2, days: 30 };
-    assert_eq!(store.prune(&lock, all, false).await.unwrap(), Pruned::default(), "all are young");
-    let few = Retention { revisions: 2, days: 0 };
-    // The age is counted in whole seconds.
-    tokio::time::sleep(Duration::from_millis(1_100)).await;
-    let dry = store.prune(&lock, few, true).await.unwrap();
-    assert_eq!((dry.revisions.as_slice(), dry.contents), ([1, 2, 3].as_slice(), 3));
-    assert_eq!(store.revisions().await.unwrap().len(), 5);
-    assert_eq!(store.prune(&lock, few, false).await.unwrap(), dry);
-    for revision in store.revisions().await.unwrap() {
-        store.state_of(&revision).await.unwrap();
-        store.blobs().get(&revision.inputs).await.unwrap();
-    }
-    assert_eq!(store.prune(&lock, few, true).await.unwrap(), Pruned::default());
 }
 
 #[tokio::test]

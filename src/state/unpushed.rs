@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::backend::{Backend, Log};
 use super::envelope;
-use super::journal::JOURNAL;
+use super::journal::{self, JOURNAL};
 use super::lock::{Lock, LockInfo};
 use super::store::Store;
 use crate::error::{Error, ErrorKind, Result};
@@ -143,12 +143,12 @@ impl Store {
         // The run that held it is this one, and it is over.
         self.backend.break_lock(head.lock).await?;
         let lock = self.lock(info, timeout, events).await?;
-        let pushed = self.add_rest(&lock, &head, lines).await;
+        let pushed = self.add_rest(&lock, &head, lines, place).await;
         lock.release().await?;
         pushed
     }
 
-    async fn add_rest(&self, lock: &Lock, head: &Head, lines: &[u8]) -> Result<usize> {
+    async fn add_rest(&self, lock: &Lock, head: &Head, lines: &[u8], file: &str) -> Result<usize> {
         let journal = self.backend.read_log(JOURNAL).await?.unwrap_or_default();
         let stored = self.stored().await?.map(|(stored, _)| stored);
         let settled = stored.as_ref().is_some_and(|stored| stored.last_run == Some(head.run));
@@ -165,6 +165,11 @@ impl Store {
         // A write whose answer was lost may have arrived.
         let arrived = journal.get(place..).ok_or_else(completed)?;
         let missing = lines.strip_prefix(arrived).ok_or_else(completed)?;
+        // The last line of the file may have been cut off; the journal takes only whole ones.
+        let joined = [journal.as_slice(), missing].concat();
+        let damaged =
+            || Error::failed(format!("{file} is damaged")).with_hint("the next apply finds out what was done");
+        let missing = journal::whole(&joined).and_then(|whole| whole.get(journal.len()..)).ok_or_else(damaged)?;
         if !missing.is_empty() {
             self.backend.log(JOURNAL).await?.append(journal.len() as u64, missing.to_vec()).await?;
         }

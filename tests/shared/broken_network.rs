@@ -140,6 +140,9 @@ resource "value" "third" {
         assert!(ended.stderr.contains("deployctl state push"), "{kind:?}: {ended}");
         let folder = machine.file(".deployctl/default/unpushed");
         let kept = std::fs::read_dir(&folder).unwrap().next().unwrap().unwrap().path();
+        // A line that this machine could not write to its end is none, and is not pushed.
+        let whole = std::fs::read(&kept).unwrap();
+        std::fs::write(&kept, [whole.as_slice(), b"{\"sum\":\"0123"].concat()).unwrap();
         proxy.revive();
         // The lock is still the dead run's, whatever else the next command wants.
         assert_eq!(judge.run("apply --auto-approve").code, 4, "{kind:?}");

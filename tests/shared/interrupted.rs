@@ -6,13 +6,13 @@ use super::team::ok;
 use crate::context::Context;
 
 /// Where the program is killed: before and after each write and each action.
-const CRASH_AT: &str = "DEPLOYCTL_TEST_CRASH_AT";
+pub const CRASH_AT: &str = "DEPLOYCTL_TEST_CRASH_AT";
 
 /// How many points there may be.
 const MANY: usize = 60;
 
 /// Values, and two commands whose traces both machines see.
-fn site(traces: &Context) -> String {
+pub fn site(traces: &Context) -> String {
     let folder = traces.path().display();
     format!(
         r#"
@@ -44,8 +44,14 @@ fn another_machine_completes_what_a_killed_one_began() {
         while at < MANY {
             let traces = Context::new();
             let place = Place::new(kind);
-            let (ana, ben) = (place.machine(&site(&traces)), place.machine(&site(&traces)));
-            let case = format!("{kind:?}, point {at}");
+            // Every second time the state is encrypted, and with it the journal.
+            let encrypted = killed % 2 == 1;
+            // Each machine has a folder, a home and so a memory of its own.
+            let [ana, ben] = [(); 2].map(|()| match encrypted {
+                true => super::encrypted::machine(&place, &site(&traces)),
+                false => place.machine(&site(&traces)),
+            });
+            let case = format!("{kind:?}, point {at}{}", if encrypted { ", encrypted" } else { "" });
             let run = ana.command().args(["apply", "--auto-approve"]).env(CRASH_AT, at.to_string()).output().unwrap();
             if run.status.success() {
                 break;

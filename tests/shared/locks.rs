@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::place::{ALL, KEY, Place};
+use super::place::{ALL, KEY, Kind, Place};
 use super::team::ok;
 use crate::context::Context;
+use crate::said::Said;
 
 /// A first step that waits until it is told to go on, and one after it.
 const SLOW: &str = r#"
@@ -82,15 +83,13 @@ fn who_holds_the_lock_is_told_and_others_wait_only_as_long_as_they_like() {
         assert!(locks.contains("apply") && locks.contains("https://ci.example/jobs/7"), "{kind:?}: {locks}");
         // Looking takes no lock.
         assert_eq!(ben.run("state list").code, 0, "{kind:?}");
-        let waiting = std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| ben.run("apply --auto-approve --lock-timeout 60s --var who=ben"));
-            std::thread::sleep(Duration::from_millis(700));
-            ana.write("go", "");
-            waiting.join().unwrap()
-        });
+        let mut waiting = start(&ben, &["apply", "--auto-approve", "--lock-timeout", "60s", "--var", "who=ben"]);
+        let said = Said::by(&mut waiting);
+        said.wait_for("waiting for the lock of `apply` by ana@");
+        ana.write("go", "");
         assert_eq!(run.wait().unwrap().code(), Some(0), "{kind:?}");
-        assert_eq!(waiting.code, 0, "{kind:?}: {waiting}");
-        assert!(waiting.stderr.contains("waiting for the lock of `apply` by ana@"), "{kind:?}: {waiting}");
+        let ended = waiting.wait().unwrap();
+        assert_eq!(ended.code(), Some(0), "{kind:?}: {}", said.whole());
         assert_eq!(ok(ben.run("output who")), "ben\n", "{kind:?}");
         assert_eq!(lock_id(&ben), None, "{kind:?}");
     }
@@ -149,5 +148,40 @@ fn whoever_lost_the_lock_writes_nothing_more() {
         assert_eq!(ok(ben.run("output who")), "ben\n", "{kind:?}");
         assert_eq!(lock_id(&ben), None, "{kind:?}");
         ok(ben.run("apply --auto-approve --var who=again"));
+    }
+}
+
+/// A bucket does not notice that a holder is gone; its heart tells, and somebody has to say that the lock may be taken.
+#[test]
+fn a_holder_whose_heart_has_stopped_is_recognised_and_its_lock_taken_only_when_asked() {
+    for kind in [Kind::Minio, Kind::Moto] {
+        let place = Place::new(kind);
+        let ana = place.machine(QUICK);
+        ok(ana.run("apply --auto-approve --var who=ana"));
+        let held_since = |minutes: i64| {
+            let beat = jiff::Timestamp::now() - jiff::SignedDuration::from_mins(minutes);
+            let id = "6f0c4f0e-0000-4000-8000-000000000001";
+            let lock = serde_json::json!({
+                "id": id, "who": "eve", "host": "runner-7", "pid": 1, "command": "apply", "job": "https://ci.example/jobs/6",
+                "at": "2026-01-01T00:00:00Z", "heartbeat": beat.to_string()
+            });
+            place.overwrite("shop/default/lock", lock.to_string().into_bytes());
+            id
+        };
+        held_since(0);
+        let answer = ana.run("apply --auto-approve --var who=second");
+        assert_eq!(answer.code, 4, "{kind:?}: {answer}");
+        assert!(!answer.stderr.contains("probably gone"), "{kind:?}: {answer}");
+        let id = held_since(5);
+        let answer = ana.run("apply --auto-approve --var who=second");
+        assert_eq!(answer.code, 4, "{kind:?}: taken over without being asked: {answer}");
+        assert!(answer.stderr.contains("so it is probably gone"), "{kind:?}: {answer}");
+        assert!(answer.stderr.contains("https://ci.example/jobs/6"), "{kind:?}: {answer}");
+        let locks = ok(ana.run("state locks"));
+        assert!(locks.contains("eve"), "{kind:?}: {locks}");
+        assert_eq!(ok(ana.run("output who")), "ana\n", "{kind:?}");
+        ok(ana.run_args(&["state", "unlock", "--force", id]));
+        ok(ana.run("apply --auto-approve --var who=second"));
+        assert_eq!(ok(ana.run("output who")), "second\n", "{kind:?}");
     }
 }

@@ -10,6 +10,8 @@ mod careless;
 mod contention;
 #[path = "../it/context.rs"]
 mod context;
+mod encrypted;
+mod flipped;
 mod interrupted;
 mod locks;
 mod place;
@@ -17,4 +19,9 @@ mod postgres;
 mod proxy;
 mod retention;
 mod round_trips;
+mod s3_settings;
+#[path = "../it/said.rs"]
+mod said;
+#[path = "../it/search.rs"]
+mod search;
 mod team;

@@ -185,6 +185,19 @@ impl Place {
             }
         }
     }
+
+    /// Takes a document away, behind everybody's back.
+    pub fn remove(&self, name: &str) {
+        match self.kind {
+            Kind::Minio | Kind::Moto => {
+                self.wait(self.client().delete_object().bucket(&self.name).key(name).send()).unwrap();
+            }
+            Kind::Postgres => {
+                let path = name.strip_prefix("shop/default/").unwrap();
+                self.sql(&format!("delete from {{schema}}.documents where path = '{path}'"));
+            }
+        }
+    }
 }
 
 impl Drop for Place {
@@ -204,7 +217,7 @@ impl Drop for Place {
 }
 
 /// MinIO's; the other S3 takes any.
-fn credentials() -> (String, String) {
+pub fn credentials() -> (String, String) {
     let given = |name: &str, usual: &str| std::env::var(name).unwrap_or_else(|_| usual.to_owned());
     (given("AWS_ACCESS_KEY_ID", "deployctl-test"), given("AWS_SECRET_ACCESS_KEY", "deployctl-test-secret"))
 }

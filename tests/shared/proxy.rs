@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use deployctl_sdk::conformance::Dice;
@@ -25,7 +25,7 @@ pub struct Trouble {
     pub latency: Duration,
 }
 
-/// When a request came and when its answer went.
+/// When a request came, when its answer went, and its first line.
 pub type Exchange = (Instant, Instant, String);
 
 /// The proxy.
@@ -43,7 +43,13 @@ struct Shared {
     /// After so many more exchanges nothing passes.
     left: AtomicUsize,
     exchanges: Mutex<Vec<Exchange>>,
+    /// The requests themselves, as far as they are text.
+    requests: Mutex<Vec<String>>,
     dice: Mutex<Dice>,
+    /// What a request holds that has to wait, and whether one does.
+    held: Mutex<(Option<String>, bool)>,
+    /// Tells of changes of `held`.
+    changed: Condvar,
     /// Whether what passes is HTTP, whose requests are told apart.
     http: bool,
 }
@@ -59,7 +65,10 @@ impl Proxy {
             dead: AtomicBool::new(false),
             left: AtomicUsize::new(usize::MAX),
             exchanges: Mutex::default(),
+            requests: Mutex::default(),
             dice: Mutex::new(Dice::new(seed)),
+            held: Mutex::default(),
+            changed: Condvar::new(),
             http,
         });
         let serving = shared.clone();
@@ -90,9 +99,34 @@ impl Proxy {
         self.shared.dead.store(false, Ordering::SeqCst);
     }
 
+    /// The first request in which this stands waits until it is let go.
+    pub fn hold(&self, text: &str) {
+        *self.shared.held.lock().unwrap() = (Some(text.to_owned()), false);
+    }
+
+    /// Waits until such a request came.
+    pub fn wait_for_held(&self) {
+        let held = self.shared.held.lock().unwrap();
+        let waited = self.shared.changed.wait_timeout_while(held, Duration::from_secs(60), |(_, waits)| !*waits);
+        assert!(!waited.unwrap().1.timed_out(), "no such request came");
+    }
+
+    /// Lets it pass, and all that follow.
+    pub fn let_go(&self) {
+        *self.shared.held.lock().unwrap() = (None, false);
+        self.shared.changed.notify_all();
+    }
+
     /// What passed since this was last asked.
     pub fn exchanges(&self) -> Vec<Exchange> {
         std::mem::take(&mut *self.shared.exchanges.lock().unwrap())
+    }
+}
+
+impl Proxy {
+    /// The requests that passed since this was last asked, each as far as it is text.
+    pub fn requests(&self) -> Vec<String> {
+        std::mem::take(&mut *self.shared.requests.lock().unwrap())
     }
 }
 
@@ -116,6 +150,15 @@ impl Shared {
         left.is_ok()
     }
 
+    fn wait_if_held(&self, request: &[u8]) {
+        let mut held = self.held.lock().unwrap();
+        if held.0.as_ref().is_some_and(|text| request.windows(text.len()).any(|part| part == text.as_bytes())) {
+            held.1 = true;
+            self.changed.notify_all();
+            drop(self.changed.wait_while(held, |(text, _)| text.is_some()));
+        }
+    }
+
     fn hold_up(&self, trouble: &Trouble) {
         let late = if trouble.late > 0 { self.dice.lock().unwrap().below(trouble.late) } else { 0 };
         std::thread::sleep(trouble.latency + Duration::from_millis(late as u64));
@@ -127,6 +170,7 @@ impl Shared {
         let mut server: Option<TcpStream> = None;
         while let Some(request) = message(&mut client, false)? {
             let begun = Instant::now();
+            self.wait_if_held(&request);
             let trouble = *self.trouble.lock().unwrap();
             if !self.passes() {
                 return client.shutdown(Shutdown::Both);
@@ -154,8 +198,9 @@ impl Shared {
             server.set_nodelay(true)?;
             server.write_all(&request)?;
             let Some(answer) = message(server, head)? else { return client.shutdown(Shutdown::Both) };
-            let line = String::from_utf8_lossy(&request);
-            let line = line.lines().next().unwrap_or_default().to_owned();
+            let text = String::from_utf8_lossy(&request).into_owned();
+            self.requests.lock().unwrap().push(text.clone());
+            let line = text.lines().next().unwrap_or_default().to_owned();
             self.exchanges.lock().unwrap().push((begun, Instant::now(), line));
             if self.chance(trouble.answer_lost) {
                 return client.shutdown(Shutdown::Both);
@@ -182,6 +227,7 @@ impl Shared {
         loop {
             let count = client.read(&mut piece)?;
             let begun = Instant::now();
+            self.wait_if_held(&piece[..count]);
             let trouble = *self.trouble.lock().unwrap();
             if count == 0 || !self.passes() || self.chance(trouble.request_lost) {
                 break;

@@ -1,13 +1,20 @@
-//! A long history: ten thousand revisions, of which all but the retention's are collected.
+//! A long history: ten thousand revisions, of which all but the retention's are collected; and that whoever lost the lock
+//! collects nothing.
 
 use aws_sdk_s3::primitives::ByteStream;
 use futures_util::stream::{self, StreamExt as _};
 use sha2::{Digest as _, Sha256};
 
-use super::place::{ALL, Kind, Place};
+use super::locks::lock_id;
+use super::place::{ALL, Kind, Place, address};
+use super::proxy::Proxy;
 use super::team::{SITE, ok};
 
-const REVISIONS: usize = 10_000;
+/// How many there are. A short run is content with what takes S3 two pages to list; the stand-in takes minutes for more.
+fn revisions(kind: Kind) -> usize {
+    let long = std::env::var_os("DEPLOYCTL_TEST_LONG").is_some();
+    if long && kind != Kind::Moto { 10_000 } else { 1_100 }
+}
 
 /// The revision as it rests, with another serial and an old date.
 fn older(bytes: &[u8], serial: usize) -> Vec<u8> {
@@ -26,10 +33,9 @@ fn older(bytes: &[u8], serial: usize) -> Vec<u8> {
 }
 
 #[test]
-fn ten_thousand_revisions_are_listed_and_collected() {
+fn a_long_history_is_listed_and_collected() {
     for kind in ALL {
-        // The stand-in takes minutes for so many objects; MinIO pages as it does.
-        let count = if kind == Kind::Moto { 1500 } else { REVISIONS };
+        let count = revisions(kind);
         let place = Place::new(kind);
         let machine = place.machine(SITE);
         ok(machine.run("apply --auto-approve"));
@@ -49,6 +55,45 @@ fn ten_thousand_revisions_are_listed_and_collected() {
         let left = place.resting().into_iter().filter(|(name, _)| name.contains("/revisions/")).count();
         assert_eq!(left, 51, "{kind:?}");
         assert_eq!(ok(machine.run("output page")), "first\n", "{kind:?}");
+    }
+}
+
+/// The pruner has found out what nobody needs, and is held up; meanwhile its lock is broken, and the next run needs it.
+#[test]
+fn a_pruner_whose_lock_was_broken_removes_nothing_that_the_next_run_needs() {
+    for kind in ALL {
+        let place = Place::new(kind);
+        let proxy = Proxy::new(&address(&place.server), kind != Kind::Postgres, 1);
+        let through = place.server.replace(&address(&place.server), &proxy.address);
+        let retention = |main: String| {
+            main.replacen("deployctl {", "deployctl {\n  retention {\n    revisions = 1\n    days = 0\n  }", 1)
+        };
+        let (pruner, other) = (place.machine_at(&through, SITE), place.machine(SITE));
+        pruner.write("main.hcl", &retention(pruner.read("main.hcl")));
+        for text in ["first", "second", "third"] {
+            ok(other.run(&format!("apply --auto-approve --var text={text}")));
+        }
+        let before = place.resting();
+        proxy.hold(if kind == Kind::Postgres { "blobs/" } else { "prefix=shop%2Fdefault%2Fblobs" });
+        let pruned = std::thread::scope(|scope| {
+            let pruning = scope.spawn(|| pruner.run("state prune --apply"));
+            proxy.wait_for_held();
+            ok(other.run_args(&["state", "unlock", "--force", &lock_id(&other).unwrap()]));
+            ok(other.run("apply --auto-approve --var text=first"));
+            proxy.let_go();
+            pruning.join().unwrap()
+        });
+        assert_eq!(pruned.code, 4, "{kind:?}: {pruned}");
+        assert!(pruned.stderr.contains("the lock was broken"), "{kind:?}: {pruned}");
+        let after = place.resting();
+        for (name, _) in before.iter().filter(|(name, _)| name.contains("/blobs/") || name.contains("/revisions/")) {
+            assert!(after.iter().any(|(other, _)| other == name), "{kind:?}: {name} was removed");
+        }
+        ok(other.run("rollback --auto-approve --to 2"));
+        assert_eq!(ok(other.run("output page")), "second\n", "{kind:?}");
+        // Whoever holds the lock collects them.
+        std::thread::sleep(std::time::Duration::from_millis(1_100));
+        assert!(ok(pruner.run("state prune --apply")).contains("Removed 4 revisions"), "{kind:?}");
     }
 }
 

@@ -6,8 +6,9 @@
 
 use super::keyring::{KEYRING, Keyring};
 use super::{Lines, cipher, is_encrypted};
-use crate::error::{Error, Result};
-use crate::state::backend::Condition;
+use crate::error::{Error, ErrorKind, Result};
+use crate::state::backend::{Condition, Version};
+use crate::state::frames::Tolerance;
 use crate::state::history::{self, HISTORY};
 use crate::state::journal::JOURNAL;
 use crate::state::lock::Lock;
@@ -55,13 +56,12 @@ impl Store {
             keyring.add_key()?;
         }
         if !exists || !resumed || !keyring.as_configured {
-            self.put_keyring(&keyring).await?;
+            self.put_keyring(lock, &keyring).await?;
         }
         let documents = self.bring(lock, &keyring, &Goal::Newest).await?;
         if keyring.is_rotating() {
-            lock.check().await?;
             keyring.drop_old_keys();
-            self.put_keyring(&keyring).await?;
+            self.put_keyring(lock, &keyring).await?;
         }
         // The key beside the state is in the keyring by now.
         self.backend.delete(KEY_FILE).await?;
@@ -87,7 +87,7 @@ impl Store {
             self.keys.keep(&keyring.values).await?;
         }
         let documents = self.bring(lock, &keyring, &Goal::Plain).await?;
-        lock.check().await?;
+        lock.confirm().await?;
         self.backend.delete(KEYRING).await?;
         Ok(Rotated { documents, key: None, resumed: false })
     }
@@ -109,9 +109,26 @@ impl Store {
         Ok(self.backend.get(STATE_FILE).await?.is_some_and(|bytes| !is_encrypted(&bytes)))
     }
 
-    async fn put_keyring(&self, keyring: &Keyring) -> Result<()> {
+    async fn put_keyring(&self, lock: &Lock, keyring: &Keyring) -> Result<()> {
         let bytes = self.keys.wrapped(keyring).await?;
-        self.backend.put(KEYRING, bytes, Condition::Any).await.map(|_| ())
+        let there = self.backend.read(KEYRING).await?.map(|(_, version)| version);
+        // Asked after it was read: what somebody else puts there from now on is another one.
+        lock.confirm().await?;
+        self.put_over(KEYRING, bytes, there).await
+    }
+
+    /// Puts a document over the very one that was read.
+    async fn put_over(&self, path: &str, bytes: Vec<u8>, there: Option<Version>) -> Result<()> {
+        let condition = there.map_or(Condition::Absent, Condition::Matches);
+        if self.backend.put(path, bytes, condition).await?.is_some() {
+            return Ok(());
+        }
+        let place = self.backend.place(path);
+        Err(Error::new(
+            ErrorKind::Locked,
+            format!("{place} was written by somebody else in the middle of the rotation"),
+        )
+        .with_hint("the lock had been broken; rotate again: it goes on with what is left"))
     }
 
     async fn bring(&self, lock: &Lock, keyring: &Keyring, goal: &Goal) -> Result<usize> {
@@ -121,7 +138,7 @@ impl Store {
         paths.push(STATE_FILE.to_owned());
         let mut written = usize::from(self.bring_history(lock, keyring, goal).await?);
         for path in &paths {
-            let Some(bytes) = self.backend.get(path).await? else { continue };
+            let Some((bytes, version)) = self.backend.read(path).await? else { continue };
             let newest = keyring.newest()?;
             let bytes = match (goal, cipher::under(&bytes)) {
                 (Goal::Newest, Some(id)) if id == newest.id() => continue,
@@ -131,7 +148,7 @@ impl Store {
                 (Goal::Plain, Some(_)) => keyring.open(path, bytes, &self.backend.place(path))?,
             };
             lock.check().await?;
-            self.backend.put(path, bytes, Condition::Any).await?;
+            self.put_over(path, bytes, Some(version)).await?;
             written += 1;
         }
         Ok(written)
@@ -144,15 +161,16 @@ impl Store {
         let mut newest = keyring.clone();
         newest.drop_old_keys();
         let newest = Lines::new(Some(newest));
-        let plain = history::read(&bytes, &none, &place).is_ok();
+        let tolerance = self.tolerating(Tolerance::CutOff);
+        let plain = history::read(&bytes, &none, tolerance, &place).is_ok();
         let rewritten = match goal {
             Goal::Plain if plain => return Ok(false),
-            Goal::Plain => history::rewritten(&bytes, &keys, &none, &place)?,
-            Goal::Newest if plain => history::rewritten(&bytes, &none, &newest, &place)?,
-            Goal::Newest if history::read(&bytes, &newest, &place).is_ok() => return Ok(false),
-            Goal::Newest => history::rewritten(&bytes, &keys, &newest, &place)?,
+            Goal::Plain => history::rewritten(&bytes, &keys, &none, tolerance, &place)?,
+            Goal::Newest if plain => history::rewritten(&bytes, &none, &newest, tolerance, &place)?,
+            Goal::Newest if history::read(&bytes, &newest, tolerance, &place).is_ok() => return Ok(false),
+            Goal::Newest => history::rewritten(&bytes, &keys, &newest, tolerance, &place)?,
         };
-        lock.check().await?;
+        lock.confirm().await?;
         self.backend.put(REWRITTEN, rewritten, Condition::Any).await?;
         self.finish_history().await?;
         Ok(true)

@@ -33,10 +33,10 @@ pub(super) async fn acquire(database: &Arc<Database>, info: &LockInfo) -> Result
     schema::migrate(database).await?;
     let advisory = advisory(database);
     let name = (&database.name as &(dyn tokio_postgres::types::ToSql + Sync), Type::TEXT);
-    let tried =
-        database.change(&format!("select pg_try_advisory_lock({advisory})"), std::slice::from_ref(&name)).await?;
+    let text = format!("select pg_try_advisory_lock({advisory})");
+    // The one after the other on the server, and both on their way at once.
+    let (tried, previous) = tokio::try_join!(database.change(&text, std::slice::from_ref(&name)), held(database))?;
     let free = tried.first().is_some_and(|row| row.get(0));
-    let previous = held(database).await?;
     if !free {
         return match previous {
             Some((holder, _)) => Ok(Acquired::Taken(holder)),
@@ -148,8 +148,9 @@ impl PostgresLock {
         let text =
             "update {locks} set id = null, info = null, session = null where deployment = $1 and id = $2::text::uuid";
         let id = self.id.to_string();
-        self.database.change(text, &[(&self.database.name, Type::TEXT), (&id, Type::TEXT)]).await?;
-        self.database.change("select pg_advisory_unlock_all()", &[]).await.map(|_| ())
+        let parameters: super::connection::Parameters<'_> = &[(&self.database.name, Type::TEXT), (&id, Type::TEXT)];
+        let row = self.database.change(text, parameters);
+        tokio::try_join!(row, self.database.change("select pg_advisory_unlock_all()", &[])).map(|_| ())
     }
 }
 
@@ -158,6 +159,10 @@ impl HeldLock for PostgresLock {
     /// Known from the heartbeat; every write looks at the lock's row besides.
     async fn is_held(&self) -> Result<bool> {
         Ok(!self.lost.load(Ordering::Relaxed))
+    }
+
+    async fn confirm(&self) -> Result<bool> {
+        self.database.holds().await
     }
 
     async fn release(&self) -> Result<()> {

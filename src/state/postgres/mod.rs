@@ -164,6 +164,10 @@ impl Backend for Postgres {
         publish::publish(&self.database, publication).await
     }
 
+    fn tears_logs(&self) -> bool {
+        false
+    }
+
     fn place(&self, path: &str) -> String {
         self.database.place(path)
     }

@@ -194,6 +194,10 @@ impl HeldLock for S3Lock {
         Ok(!self.holding.lost.load(Ordering::Relaxed))
     }
 
+    async fn confirm(&self) -> Result<bool> {
+        self.guard.holds(&self.objects).await
+    }
+
     async fn release(&self) -> Result<()> {
         self.give_back().await
     }

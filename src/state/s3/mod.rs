@@ -170,6 +170,10 @@ impl Backend for S3 {
         lock::break_lock(&self.objects, id).await
     }
 
+    fn tears_logs(&self) -> bool {
+        false
+    }
+
     fn place(&self, path: &str) -> String {
         self.objects.place(path)
     }

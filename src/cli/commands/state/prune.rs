@@ -54,7 +54,7 @@ pub async fn run(session: Session<'_>, arguments: &Prune) -> Outcome {
         output.document(&Document { format_version: 1, removed, revisions, contents, kept_by_providers: let_go })?;
         return Ok(Exit::Done);
     }
-    if pruned.revisions.is_empty() && pruned.contents == 0 && let_go.is_empty() {
+    if pruned.is_nothing() && let_go.is_empty() {
         output.result("Nothing is past its time.\n");
         return Ok(Exit::Done);
     }
@@ -76,26 +76,22 @@ pub async fn run(session: Session<'_>, arguments: &Prune) -> Outcome {
 async fn let_go(session: &Session<'_>, editing: &Editing, pruned: &Pruned, dry_run: bool) -> Result<Vec<String>> {
     // By provider and settings: what the state and the revisions that stay still have. Those that go are asked about too.
     let mut needed: Vec<(ProviderRef, Vec<Object>)> = Vec::new();
-    let mut add = |state: &Recorded, stays: bool| {
+    needed.extend(pruned.providers.iter().map(|provider| (provider.clone(), Vec::new())));
+    let mut add = |state: &Recorded| {
         for record in state.records.values() {
             let known = needed.iter().position(|(provider, _)| *provider == record.provider);
             let at = known.unwrap_or_else(|| {
                 needed.push((record.provider.clone(), Vec::new()));
                 needed.len() - 1
             });
-            if let Some((_, objects)) = needed.get_mut(at).filter(|_| stays) {
+            if let Some((_, objects)) = needed.get_mut(at) {
                 objects.extend(record.object.iter().chain(record.deposed.iter().map(|old| &old.object)).cloned());
             }
         }
     };
-    add(&editing.state, true);
-    for revision in &pruned.gone {
-        add(revision, false);
-    }
-    for revision in editing.store.revisions().await? {
-        if !pruned.revisions.contains(&revision.serial) {
-            add(&editing.store.state_of(&revision).await?, true);
-        }
+    add(&editing.state);
+    for revision in &pruned.kept {
+        add(&editing.store.state_of(revision).await?);
     }
     let connections = session.connections(&editing.state, &editing.environment)?;
     let mut gone = Vec::new();
