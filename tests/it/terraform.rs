@@ -184,3 +184,22 @@ fn what_is_wrong_with_a_module_is_told_in_its_engines_words() {
         assert!(answer.stderr.contains("on first/main.tf line 2"), "{answer}");
     }
 }
+
+#[test]
+fn a_saved_plan_says_that_it_cannot_hold_a_module_whose_place_is_known_only_during_apply() {
+    let [engine, _] = engines();
+    let context = Context::with(&format!(
+        "resource \"local_command\" \"where\" {{\n  create = [\"printf\", \"net\"]\n}}\n\
+         resource \"terraform_module\" \"net\" {{\n  path   = local_command.where.stdout\n  binary = \"{engine}\"\n}}\n"
+    ));
+    context.write("net/main.tf", "resource \"terraform_data\" \"a\" {}\n");
+    let plan = ok(context.run("plan --out plan.bin"));
+    assert!(plan.contains("a saved plan cannot hold them"), "{plan}");
+    let refused = context.run("apply --auto-approve plan.bin");
+    assert_eq!(refused.code, 1, "{refused}");
+    assert!(refused.stderr.contains("was not among the files captured with the plan"), "{refused}");
+    // Without a saved plan they are read when it is known where they are.
+    ok(context.run("apply --auto-approve"));
+    assert_eq!(resources(&context, "net"), 1);
+    assert!(ok(context.run("plan --detailed-exitcode")).contains("No changes"));
+}

@@ -24,7 +24,13 @@ pub(crate) async fn plan(
 ) -> Result<(PlannedChange, Option<String>), ProviderError> {
     let config = &request.desired.config;
     if let Some(what) = waits_for(config) {
-        return Ok((PlannedChange::new(Action::Deferred, Reason::DependsOn { what }, Value::Unknown), None));
+        let mut deferred = PlannedChange::new(Action::Deferred, Reason::DependsOn { what }, Value::Unknown);
+        let named = ["playbook", "destroy_playbook", "collections_path"];
+        if named.iter().any(|name| config.get(name).is_some_and(Value::contains_unknown)) {
+            let text = "where its files are is known only during apply, so a saved plan cannot hold them";
+            deferred.notes.push(Note(text.to_owned()));
+        }
+        return Ok((deferred, None));
     }
     let foreseen = match config::is_checked(config) {
         true => Some(check(place, request, cancel).await?),

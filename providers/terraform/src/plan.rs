@@ -103,7 +103,13 @@ impl Session<'_> {
 pub(crate) async fn plan(site: &Site, request: PlanRequest<'_>) -> Result<PlannedChange, ProviderError> {
     let config = &request.desired.config;
     if let Some(what) = unknown_in(config) {
-        return Ok(PlannedChange::new(Action::Deferred, Reason::DependsOn { what }, Value::Unknown));
+        let mut deferred = PlannedChange::new(Action::Deferred, Reason::DependsOn { what }, Value::Unknown);
+        let named = [attribute::PATH, attribute::INCLUDE, attribute::VAR_FILES];
+        if named.iter().any(|name| config.get(name).is_some_and(Value::contains_unknown)) {
+            let text = "where its files are is known only during apply, so a saved plan cannot hold them";
+            deferred.notes.push(Note(text.to_owned()));
+        }
+        return Ok(deferred);
     }
     let cancel = CancellationToken::new();
     let captured = &request.desired.captured;
