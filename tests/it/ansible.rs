@@ -2,18 +2,14 @@
 //! searched for in everything that is left.
 #![cfg(target_os = "linux")]
 
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use base64::Engine as _;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::context::{Answer, Context};
-
-/// How many points a short run takes.
-const SHORT: usize = 5;
+use crate::search::{files_below, holds};
 
 /// The folder with Ansible's programs.
 pub fn programs() -> PathBuf {
@@ -93,33 +89,13 @@ resource "local_file" "told" {
     assert!(done(context.run("plan")).contains("to create"));
 }
 
-/// Two hosts and thirteen tasks, of which each says which one it is.
-fn many_tasks() -> Context {
+/// Two hosts on this machine, and a playbook.
+fn two_hosts(site: &str) -> Context {
     let context = with_ansible(Context::with(&format!(
         "resource \"ansible_playbook\" \"site\" {{\n  playbook = \"play/site.yml\"\n  plan = \"digest\"\n  extra_vars = {{ out = abspath(\".\") }}\n  inventory = {{{INVENTORY}\n  }}\n}}\n"
     )));
-    let tasks: String = (0..13)
-        .map(|task| format!("    - {{name: T{task}, lineinfile: {{path: \"{{{{ out }}}}/{{{{ inventory_hostname }}}}.txt\", line: T{task}, create: true}}}}\n"))
-        .collect();
-    context.write("play/site.yml", &format!("- hosts: all\n  gather_facts: false\n  tasks:\n{tasks}"));
+    context.write("play/site.yml", site);
     context
-}
-
-/// Kills a run when it has said so many things about its playbook. Whether it was still there to be killed.
-fn killed_at(context: &Context, point: usize) -> bool {
-    let mut run = started(context, Stdio::piped());
-    let mut said = 0;
-    let lines = BufReader::new(run.stdout.take().unwrap()).lines();
-    for line in lines.map_while(Result::ok) {
-        if line.contains("\"step_progress\"") {
-            if said == point {
-                kill_process(Pid::from_child(&run), Signal::KILL).unwrap();
-                break;
-            }
-            said += 1;
-        }
-    }
-    run.wait().unwrap().code().is_none()
 }
 
 fn started(context: &Context, stdout: Stdio) -> Child {
@@ -151,41 +127,10 @@ fn eventually(what: &str, is_so: impl Fn() -> bool) {
     }
 }
 
-/// The points are the things that the playbook says, counted: 13 tasks begun, and each ended on two hosts, and the play.
-#[test]
-fn a_run_killed_anywhere_ends_its_playbook_and_can_be_done_again() {
-    const POINTS: usize = 50;
-    let long = std::env::var_os("DEPLOYCTL_TEST_LONG").is_some();
-    let step = if long { 1 } else { POINTS / SHORT };
-    // A first run has 1 + 13 × 3 points, and the change that follows has as many.
-    for point in (0..POINTS).step_by(step) {
-        let context = many_tasks();
-        let changes = point >= 25;
-        if changes {
-            done(context.run("apply --auto-approve"));
-            let text = context.read("play/site.yml").replace("line: T", "line: U");
-            context.write("play/site.yml", &text);
-        }
-        assert!(killed_at(&context, point % 25), "there are fewer than {point} points");
-        eventually("the playbook ends with the run", || !still_runs(&context));
-        done(context.run("apply --auto-approve"));
-        for host in ["one", "two"] {
-            let text = context.read(&format!("{host}.txt"));
-            let last = if changes { "U12" } else { "T12" };
-            assert!(text.lines().any(|line| line == last), "{host}: {text}");
-        }
-        let plan = context.run("plan --detailed-exitcode");
-        assert_eq!(plan.code, 0, "there is still something to do: {plan}");
-        let private = files_below(&context.file(".deployctl/default/ansible"));
-        assert_eq!(private, Vec::<PathBuf>::new(), "something private is left");
-    }
-}
-
 const SLOW: &str = "- hosts: all\n  gather_facts: false\n  tasks:\n    - {name: Begin, copy: {content: b, dest: \"{{ out }}/began\"}, run_once: true}\n    - {name: Slow, command: sleep 3, run_once: true}\n    - {name: End, copy: {content: e, dest: \"{{ out }}/ended\"}, run_once: true}\n";
 
 fn interrupted(signals: usize) -> Context {
-    let context = many_tasks();
-    context.write("play/site.yml", SLOW);
+    let context = two_hosts(SLOW);
     let mut run = started(&context, Stdio::null());
     eventually("it begins", || context.file("began").exists());
     for _ in 0..signals {
@@ -332,26 +277,7 @@ output "token" {
     }
 }
 
-/// The secrets in something, as they are or encoded.
+/// The secrets in something, as they are, encoded or packed.
 fn found_in(bytes: &[u8]) -> Vec<&'static str> {
-    let holds = |text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
-    // Whatever stands before it, the middle of an encoded text is one of three.
-    let encoded = |secret: &str| {
-        (0..3).any(|before| {
-            let text = base64::engine::general_purpose::STANDARD.encode(format!("{}{secret}", "x".repeat(before)));
-            holds(text.get(4..text.len() - 4).unwrap_or_default())
-        })
-    };
-    SECRETS.into_iter().filter(|secret| holds(secret) || encoded(secret)).collect()
-}
-
-fn files_below(folder: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for path in deployctl_sdk::fs::read_dir(&folder).unwrap_or_default() {
-            if path.is_dir() { folders.push(path) } else { files.push(path) }
-        }
-    }
-    files
+    SECRETS.into_iter().filter(|secret| holds(bytes, &[secret])).collect()
 }

@@ -5,6 +5,7 @@
 
 mod across;
 mod ansible;
+mod ansible_killed;
 mod cli;
 mod cli_apply;
 mod cli_live;
@@ -24,6 +25,7 @@ mod formats;
 mod fuzz;
 mod generated;
 mod interrupt;
+mod kill_points;
 mod kubernetes;
 mod kubernetes_kill;
 mod kubernetes_live;
@@ -40,5 +42,6 @@ mod small_disk;
 mod terraform;
 mod terraform_aws;
 mod terraform_backends;
+mod terraform_killed;
 mod terraform_safety;
 mod vault;

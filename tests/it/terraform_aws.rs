@@ -13,7 +13,7 @@ fn ok(answer: Answer) -> String {
 }
 
 /// The stand-in's address.
-fn endpoint() -> String {
+pub fn endpoint() -> String {
     let endpoint = std::env::var("MOTO_ENDPOINT").unwrap_or_else(|_| "http://127.0.0.1:15000".to_owned());
     let address = endpoint.trim_start_matches("http://").to_owned();
     let answers = TcpStream::connect(&address).is_ok();
@@ -30,7 +30,7 @@ fn mirror() -> Option<PathBuf> {
     folders.find(|folder| folder.join("registry.terraform.io/hashicorp/aws").is_dir())
 }
 
-fn request(endpoint: &str, method: &str, path: &str) -> String {
+pub fn request(endpoint: &str, method: &str, path: &str) -> String {
     let address = endpoint.trim_start_matches("http://");
     let mut stream = TcpStream::connect(address).unwrap();
     write!(stream, "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")

@@ -1,15 +1,19 @@
-//! Modules whose state is not in a file, but behind HTTP with a lock of its own.
+//! Modules whose state is not in a file: behind HTTP with its own lock, and in S3 with workspaces. And ten modules that fill one
+//! cache of plugins at one time.
 #![cfg(target_os = "linux")]
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::process::Command;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
 
 use crate::context::{Answer, Context};
+use crate::kill_points;
+use crate::search::{files_below, holds};
 use crate::terraform::engines;
+use crate::terraform_aws::{endpoint, request};
 
 const PASSWORD: &str = "planted-password-of-a-backend";
 
@@ -24,6 +28,7 @@ fn ok(answer: Answer) -> String {
 struct Kept {
     state: Option<Vec<u8>>,
     lock: Option<Vec<u8>>,
+    locked: usize,
 }
 
 /// A server of Terraform's `http` backend: <https://developer.hashicorp.com/terraform/language/backend/http>.
@@ -67,6 +72,7 @@ fn answer(mut stream: TcpStream, kept: &Mutex<Kept>) -> std::io::Result<()> {
         "LOCK" if kept.lock.is_some() => ("423 Locked", kept.lock.clone().unwrap()),
         "LOCK" => {
             kept.lock = Some(body);
+            kept.locked += 1;
             ("200 OK", Vec::new())
         }
         "UNLOCK" => {
@@ -115,17 +121,44 @@ output "id" {{ value = terraform_module.net.outputs.id }}
 }
 
 #[test]
+fn a_state_behind_http_is_used_locked_and_given_back() {
+    for engine in engines() {
+        let (address, kept) = server();
+        let context = behind_http(&engine, &address);
+        ok(context.run("apply --auto-approve"));
+        assert!(!context.file("net/terraform.tfstate").exists());
+        assert!(ok(context.run("plan --detailed-exitcode")).contains("No changes"));
+        assert!(kept.lock().unwrap().locked >= 2, "the lock was never taken");
+        assert!(kept.lock().unwrap().lock.is_none(), "the lock was not given back");
+
+        // Somebody else works on it.
+        let lock = br#"{"ID":"0000-1111","Operation":"OperationTypeApply","Who":"ben@laptop","Created":"2026-11-21T10:00:00Z"}"#;
+        kept.lock().unwrap().lock = Some(lock.to_vec());
+        let locked = context.run("plan");
+        assert_eq!(locked.code, 1, "{locked}");
+        let told = &locked.stderr;
+        assert!(told.contains("the module's state is locked by ben@laptop (Apply), since "), "{told}");
+        assert!(told.contains("force-unlock 0000-1111"), "{told}");
+        kept.lock().unwrap().lock = None;
+
+        // The engine notes the backend's settings in clear while it works, and not longer.
+        for path in files_below(&context.file(".deployctl")) {
+            let found = holds(&deployctl_sdk::fs::read(&path).unwrap(), &[PASSWORD]);
+            assert!(!found, "{} holds the backend's password", path.display());
+        }
+        ok(context.run("destroy --auto-approve"));
+        let left: serde_json::Value = serde_json::from_slice(kept.lock().unwrap().state.as_ref().unwrap()).unwrap();
+        assert_eq!(left["resources"], serde_json::json!([]));
+    }
+}
+
+#[test]
 fn a_run_killed_while_its_engine_holds_a_remote_lock_leaves_neither_the_lock_nor_anything_unknown() {
     for engine in engines() {
         let (address, kept) = server();
         let context = behind_http(&engine, &address);
         context.write("trap", "");
-        let mut run = Command::new(env!("CARGO_BIN_EXE_deployctl"))
-            .args(["apply", "--auto-approve"])
-            .current_dir(context.path())
-            .env("HOME", context.path())
-            .env("DEPLOYCTL_VAR_password", PASSWORD)
-            .stdin(std::process::Stdio::null())
+        let mut run = kill_points::prepared(&context, "apply --auto-approve")
             .stdout(std::process::Stdio::null())
             .stderr(std::process::Stdio::null())
             .spawn()
@@ -138,5 +171,118 @@ fn a_run_killed_while_its_engine_holds_a_remote_lock_leaves_neither_the_lock_nor
         assert_eq!(state["resources"].as_array().unwrap().len(), 2);
         assert!(ok(context.run("plan --detailed-exitcode")).contains("No changes"));
         ok(context.run("destroy --auto-approve"));
+    }
+}
+
+#[test]
+fn a_state_in_s3_is_used_with_workspaces_that_exist() {
+    let endpoint = endpoint();
+    for engine in engines() {
+        let bucket = format!("states-{}", uuid::Uuid::new_v4().simple());
+        request(&endpoint, "PUT", &format!("/{bucket}"));
+        let configuration = |workspace: &str| {
+            format!(
+                r#"
+resource "terraform_module" "net" {{
+  path      = "net"
+  binary    = "{engine}"
+  workspace = "{workspace}"
+  vars      = {{ name = "a" }}
+  backend_config = {{
+    bucket                      = "{bucket}"
+    key                         = "net/terraform.tfstate"
+    region                      = "eu-central-1"
+    use_path_style              = "true"
+    use_lockfile                = "true"
+    skip_credentials_validation = "true"
+    skip_requesting_account_id  = "true"
+    skip_metadata_api_check     = "true"
+  }}
+  env = {{
+    AWS_ENDPOINT_URL_S3   = "{endpoint}"
+    AWS_ACCESS_KEY_ID     = "test"
+    AWS_SECRET_ACCESS_KEY = "test"
+  }}
+}}
+"#
+            )
+        };
+        let context = Context::with(&configuration("default"));
+        context.write(
+            "net/main.tf",
+            "terraform {\n  backend \"s3\" {}\n}\nvariable \"name\" {}\nresource \"terraform_data\" \"a\" { input = var.name }\n",
+        );
+        ok(context.run("apply --auto-approve"));
+        assert!(ok(context.run("plan --detailed-exitcode")).contains("No changes"));
+        let stored = request(&endpoint, "GET", &format!("/{bucket}/net/terraform.tfstate"));
+        assert!(stored.contains("terraform_data"), "{stored}");
+
+        context.write("main.hcl", &configuration("blue"));
+        let refused = context.run("plan");
+        assert_eq!(refused.code, 65, "{refused}");
+        assert!(refused.stderr.contains("the module net has no workspace `blue`"), "{refused}");
+        assert!(refused.stderr.contains("workspace new blue"), "{refused}");
+
+        context.write("main.hcl", &configuration("default"));
+        ok(context.run("destroy --auto-approve"));
+        let left = request(&endpoint, "GET", &format!("/{bucket}/net/terraform.tfstate"));
+        assert!(!left.contains("\"terraform_data\""), "{left}");
+    }
+}
+
+/// A mirror with plugins that are never started, because nothing of theirs is used.
+fn mirror(context: &Context, count: usize) -> PathBuf {
+    let mirror = context.file("mirror");
+    for number in 0..count {
+        let folder = mirror.join(format!("example.org/ours/p{number}/1.0.0/{}", platform()));
+        deployctl_sdk::fs::create_dir_all(&folder).unwrap();
+        let plugin = folder.join(format!("terraform-provider-p{number}_v1.0.0"));
+        let content = format!("plugin {number}\n").repeat(200_000);
+        deployctl_sdk::fs::write_new(&plugin, content.as_bytes(), 0o755).unwrap();
+    }
+    mirror
+}
+
+fn platform() -> String {
+    let machine = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
+    format!("linux_{machine}")
+}
+
+#[test]
+fn ten_modules_fill_one_cache_of_plugins_side_by_side_and_it_stays_whole() {
+    const MODULES: usize = 10;
+    for engine in engines() {
+        let mut context = Context::new();
+        let mirror = mirror(&context, 3);
+        context.write(
+            "rc",
+            &format!("provider_installation {{\n  filesystem_mirror {{\n    path = {mirror:?}\n  }}\n}}\n"),
+        );
+        context.set("TF_CLI_CONFIG_FILE", &context.file("rc").to_string_lossy());
+        let mut configuration = String::new();
+        for number in 0..MODULES {
+            configuration.push_str(&format!(
+                "resource \"terraform_module\" \"m{number}\" {{\n  path = \"m{number}\"\n  binary = \"{engine}\"\n}}\n"
+            ));
+            // Each needs two of the three, so that any two of them get into each other's way.
+            let plugin = |which: usize| format!("p{which} = {{ source = \"example.org/ours/p{which}\" }}");
+            context.write(
+                &format!("m{number}/main.tf"),
+                &format!(
+                    "terraform {{\n  required_providers {{\n    {}\n    {}\n  }}\n}}\nresource \"terraform_data\" \"a\" {{}}\n",
+                    plugin(number % 3),
+                    plugin((number + 1) % 3)
+                ),
+            );
+        }
+        context.write("main.hcl", &configuration);
+        let plan = ok(context.run("plan"));
+        assert!(plan.contains("nested: 10 to create"), "{plan}");
+        let cache = context.file(".cache/deployctl/terraform/plugins/example.org/ours");
+        for number in 0..3 {
+            let name = format!("p{number}/1.0.0/{}/terraform-provider-p{number}_v1.0.0", platform());
+            let (cached, original) = (cache.join(&name), mirror.join("example.org/ours").join(&name));
+            assert_eq!(deployctl_sdk::fs::read(&cached).unwrap(), deployctl_sdk::fs::read(&original).unwrap());
+        }
     }
 }
