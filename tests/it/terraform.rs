@@ -194,7 +194,7 @@ fn a_saved_plan_says_that_it_cannot_hold_a_module_whose_place_is_known_only_duri
     ));
     context.write("net/main.tf", "resource \"terraform_data\" \"a\" {}\n");
     let plan = ok(context.run("plan --out plan.bin"));
-    assert!(plan.contains("a saved plan cannot hold them"), "{plan}");
+    assert!(plan.contains("so a saved plan cannot hold its files"), "{plan}");
     let refused = context.run("apply --auto-approve plan.bin");
     assert_eq!(refused.code, 1, "{refused}");
     assert!(refused.stderr.contains("was not among the files captured with the plan"), "{refused}");

@@ -71,8 +71,8 @@ async fn execute(place: &Place, change: &Change, setting: &Setting) -> Result<Ex
     if setting.cancel.is_cancelled() {
         return Err(ProviderError::new(ErrorKind::Cancelled, "cancelled before the playbook was run"));
     }
-    keep(place, change, setting)?;
     let workspace = Workspace::of(place, &change.captured, &*setting.files, &setting.cancel).await?;
+    keep(place, change, setting)?;
     let playbook = text(&change.config, "playbook").unwrap_or_default();
     let mask = secrets::mask(&change.config);
     let order = Order {

@@ -23,14 +23,12 @@ pub(crate) async fn plan(
     cancel: &CancellationToken,
 ) -> Result<(PlannedChange, Option<String>), ProviderError> {
     let config = &request.desired.config;
-    if let Some(what) = waits_for(config) {
-        let mut deferred = PlannedChange::new(Action::Deferred, Reason::DependsOn { what }, Value::Unknown);
+    if let Some(mut what) = waits_for(config) {
         let named = ["playbook", "destroy_playbook", "collections_path"];
         if named.iter().any(|name| config.get(name).is_some_and(Value::contains_unknown)) {
-            let text = "where its files are is known only during apply, so a saved plan cannot hold them";
-            deferred.notes.push(Note(text.to_owned()));
+            what.push_str(", so a saved plan cannot hold its files");
         }
-        return Ok((deferred, None));
+        return Ok((PlannedChange::new(Action::Deferred, Reason::DependsOn { what }, Value::Unknown), None));
     }
     let foreseen = match config::is_checked(config) {
         true => Some(check(place, request, cancel).await?),

@@ -9,7 +9,7 @@ use deployctl_sdk::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{apply, destroy, plan, prepare, record, schema};
+use crate::{apply, destroy, plan, prepare, record, schema, workspace};
 
 /// Ansible's playbooks.
 pub struct AnsibleProvider {
@@ -95,6 +95,9 @@ impl Connection for Ansible {
     /// Nobody marks what a playbook does. One that was interrupted is run again, from its beginning, which playbooks are
     /// made for; an update leaves its record standing, so that nothing is destroyed on the way.
     async fn find(&self, lost: &[Lost]) -> Result<Vec<Found>, ProviderError> {
+        for lost in lost.iter().filter(|lost| lost.operation == Operation::Create) {
+            workspace::forget_lost(&self.place, lost.mark.id)?;
+        }
         let found = lost.iter().map(|lost| match (lost.operation, &lost.prior) {
             (Operation::Update, Some(prior)) => Found::Present { object: record::interrupted(prior), complete: true },
             _ => Found::CannotTell,

@@ -214,6 +214,22 @@ pub(crate) fn let_go(place: &Place, id: ResourceId) -> Result<(), ProviderError>
     fs::remove_dir_all(&kept(place, id)).map_err(ProviderError::from)
 }
 
+/// Removes what a killed run kept for a playbook that will be run under another identity; nothing while anybody works here.
+///
+/// # Errors
+/// When it cannot be removed.
+pub(crate) fn forget_lost(place: &Place, id: ResourceId) -> Result<(), ProviderError> {
+    if !kept(place, id).is_dir() {
+        return Ok(());
+    }
+    let lock = lock(&base(place))?;
+    if matches!(lock.try_lock(), Ok(())) {
+        let_go(place, id)?;
+        fs::remove_file(&base(place).join(LOCK))?;
+    }
+    Ok(())
+}
+
 fn base(place: &Place) -> PathBuf {
     place.data.join("ansible")
 }

@@ -147,16 +147,26 @@ fn locked(diagnostic: &Diagnostic) -> Option<ProviderError> {
         let error = ProviderError::new(ErrorKind::Transient, "the module's state cannot be locked");
         return Some(error.with_detail(diagnostic.detail.lines().map(str::to_owned)));
     };
+    // Some backends answer with the lock that was asked for, and only say the name of the one in the way.
+    let other =
+        diagnostic.detail.split_once("already locked: ID=").and_then(|(_, rest)| rest.split_whitespace().next());
+    if let Some(other) = other.filter(|other| *other != id) {
+        let message = format!("the module's state is locked by another, under the ID {other}");
+        return Some(ProviderError::new(ErrorKind::Transient, message).with_hint(unlock(other)));
+    }
     let who = field("Who").unwrap_or("somebody");
     let operation =
         field("Operation").map(|what| format!(" ({})", what.trim_start_matches("OperationType"))).unwrap_or_default();
     let since = field("Created").map(|when| format!(", since {when}")).unwrap_or_default();
     let message = format!("the module's state is locked by {who}{operation}{since}");
-    let hint = format!(
+    Some(ProviderError::new(ErrorKind::Transient, message).with_hint(unlock(id)))
+}
+
+fn unlock(id: &str) -> String {
+    format!(
         "wait until that is done (`lock_timeout` waits by itself); if its holder is gone, `force-unlock {id}` in the module's \
          folder breaks the lock"
-    );
-    Some(ProviderError::new(ErrorKind::Transient, message).with_hint(hint))
+    )
 }
 
 fn first_line(text: &str) -> &str {

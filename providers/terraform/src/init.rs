@@ -136,7 +136,7 @@ fn failure(session: &Session<'_>, ended: &Ended) -> ProviderError {
         return cancelled();
     }
     let text = session.settings.mask.apply(&format!("{}\n{}", ended.stderr_text(), errors_in(&ended.stdout_text())));
-    let lines = unframed(&text);
+    let lines = from_what_is_wrong(unframed(&text));
     let summary = lines.iter().find_map(|line| line.strip_prefix("Error: ")).unwrap_or("it failed").to_owned();
     let folder = session.settings.folder();
     let engine = session.engine.named();
@@ -155,6 +155,18 @@ fn failure(session: &Session<'_>, ended: &Ended) -> ProviderError {
         return error.with_detail(lines.iter().map(|line| placed(line, &folder)));
     }
     ProviderError::new(ErrorKind::Refused, message).with_detail(lines)
+}
+
+/// Terraform says first that something is wrong, as an error of its own, and then what.
+fn from_what_is_wrong(mut lines: Vec<String>) -> Vec<String> {
+    let is_error = |line: &String| line.starts_with("Error: ");
+    let says_nothing = |line: &String| is_error(line) && line.contains("encountered problems during initiali");
+    if lines.iter().find(|line| is_error(line)).is_some_and(says_nothing)
+        && let Some(at) = lines.iter().skip(1).position(is_error)
+    {
+        lines.drain(..=at);
+    }
+    lines
 }
 
 fn placed(line: &str, folder: &Path) -> String {

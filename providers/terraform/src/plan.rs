@@ -102,14 +102,12 @@ impl Session<'_> {
 /// Plans a module that stays in the configuration.
 pub(crate) async fn plan(site: &Site, request: PlanRequest<'_>) -> Result<PlannedChange, ProviderError> {
     let config = &request.desired.config;
-    if let Some(what) = unknown_in(config) {
-        let mut deferred = PlannedChange::new(Action::Deferred, Reason::DependsOn { what }, Value::Unknown);
+    if let Some(mut what) = unknown_in(config) {
         let named = [attribute::PATH, attribute::INCLUDE, attribute::VAR_FILES];
         if named.iter().any(|name| config.get(name).is_some_and(Value::contains_unknown)) {
-            let text = "where its files are is known only during apply, so a saved plan cannot hold them";
-            deferred.notes.push(Note(text.to_owned()));
+            what.push_str(", so a saved plan cannot hold its files");
         }
-        return Ok(deferred);
+        return Ok(PlannedChange::new(Action::Deferred, Reason::DependsOn { what }, Value::Unknown));
     }
     let cancel = CancellationToken::new();
     let captured = &request.desired.captured;

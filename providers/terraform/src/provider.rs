@@ -99,7 +99,11 @@ impl Connection for Terraform {
         let mut found = Vec::with_capacity(lost.len());
         for lost in lost {
             workdir::at_rest(&self.site.place, &lost.mark.address).await?;
-            found.push(find::find(&self.site, lost)?);
+            let one = find::find(&self.site, lost)?;
+            if matches!(one, Found::Absent) {
+                workdir::clear_left(&self.site.place, &lost.mark.address)?;
+            }
+            found.push(one);
         }
         Ok(found)
     }

@@ -172,6 +172,21 @@ pub(crate) async fn at_rest(place: &Place, address: &Address) -> Result<(), Prov
         .with_hint(format!("wait for it, or end it: `fuser {}/*.stdout` names its processes", folder.display())))
 }
 
+/// Removes what a killed run left in the folder of a module that is gone, and that nobody will work in again; nothing while
+/// somebody works in it.
+///
+/// # Errors
+/// When the lock cannot be looked at.
+pub(crate) fn clear_left(place: &Place, address: &Address) -> Result<(), ProviderError> {
+    let base = base(place, address);
+    if base.is_dir()
+        && let Some(lock) = Lock::try_take(&base.join("lock"))?
+    {
+        drop(Workdir { base, laid_out: false, _lock: lock });
+    }
+    Ok(())
+}
+
 fn base(place: &Place, address: &Address) -> PathBuf {
     place.data.join("terraform").join(name_of(address))
 }
@@ -201,19 +216,26 @@ impl Lock {
         if let Some(folder) = path.parent() {
             fs::create_private_dir_all(folder)?;
         }
-        let opened = OpenOptions::new().create(true).truncate(false).write(true).open(path);
-        let file = fs::at("open", path, opened)?;
         loop {
-            match file.try_lock() {
-                Ok(()) => return Ok(Self { _file: file }),
-                Err(TryLockError::WouldBlock) => {}
-                Err(TryLockError::Error(error)) => {
-                    return Err(fs::FsError { action: "lock", path: path.to_owned(), source: error }.into());
-                }
+            if let Some(lock) = Self::try_take(path)? {
+                return Ok(lock);
             }
             tokio::select! {
                 () = tokio::time::sleep(LOOK) => {}
                 () = cancel.cancelled() => return Err(cancelled()),
+            }
+        }
+    }
+
+    /// Takes it if nobody has it.
+    fn try_take(path: &Path) -> Result<Option<Self>, ProviderError> {
+        let opened = OpenOptions::new().create(true).truncate(false).write(true).open(path);
+        let file = fs::at("open", path, opened)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Self { _file: file })),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => {
+                Err(fs::FsError { action: "lock", path: path.to_owned(), source: error }.into())
             }
         }
     }
