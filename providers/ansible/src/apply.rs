@@ -8,7 +8,7 @@ use deployctl_sdk::{
 
 use crate::children::listed;
 use crate::config::{number, text};
-use crate::run::Order;
+use crate::run::{self, Order};
 use crate::tally::Tally;
 use crate::workspace::{self, Workspace};
 use crate::{children, destroy, record, secrets};
@@ -74,7 +74,8 @@ async fn execute(place: &Place, change: &Change, setting: &Setting) -> Result<Ex
     let workspace = Workspace::of(place, &change.captured, &*setting.files, &setting.cancel).await?;
     keep(place, change, setting)?;
     let playbook = text(&change.config, "playbook").unwrap_or_default();
-    let mask = secrets::mask(&change.config);
+    let mask = secrets::mask(&change.config, change.prior.as_ref());
+    let former = run::former(&workspace, change.prior.as_ref(), &change.captured, &*setting.files)?;
     let order = Order {
         place,
         config: &change.config,
@@ -82,6 +83,7 @@ async fn execute(place: &Place, change: &Change, setting: &Setting) -> Result<Ex
         captured: &change.captured,
         workspace: &workspace,
         mask: &mask,
+        former: &former,
         check: false,
         hosts: None,
     };

@@ -55,7 +55,7 @@ async fn run(
             laid_out.map_err(|_| lost(playbook))?
         }
     };
-    let mask = secrets::mask(&prior.attributes);
+    let mask = secrets::mask(&prior.attributes, None);
     let order = Order {
         place,
         config: &prior.attributes,
@@ -63,6 +63,7 @@ async fn run(
         captured: &prior.captured,
         workspace: &workspace,
         mask: &mask,
+        former: &[],
         check: false,
         hosts: None,
     };

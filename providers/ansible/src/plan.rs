@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::children::{Foreseen, drift, foresee, listed};
 use crate::config::{self, ONLY_RECORDED, RESULTS, text, with};
 use crate::record;
-use crate::run::Order;
+use crate::run::{self, Order};
 use crate::workspace::Workspace;
 use crate::{capture, secrets};
 
@@ -70,7 +70,8 @@ async fn check(
 ) -> Result<Foreseen, ProviderError> {
     let desired = request.desired;
     let workspace = Workspace::of(place, &desired.captured, request.files, cancel).await?;
-    let mask = secrets::mask(&desired.config);
+    let mask = secrets::mask(&desired.config, request.recorded);
+    let former = run::former(&workspace, request.recorded, &desired.captured, request.files)?;
     let playbook = text(&desired.config, "playbook").unwrap_or_default();
     let order = Order {
         place,
@@ -79,6 +80,7 @@ async fn check(
         captured: &desired.captured,
         workspace: &workspace,
         mask: &mask,
+        former: &former,
         check: true,
         hosts: None,
     };

@@ -1,10 +1,10 @@
 //! One run of `ansible-playbook`, for check or for good, from its command line to what it came to.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use deployctl_sdk::mask::Mask;
 use deployctl_sdk::program::{self, Ask, Invocation, Stream};
-use deployctl_sdk::{AttrPath, CapturedFile, ErrorKind, Place, ProviderError, Value};
+use deployctl_sdk::{AttrPath, CapturedFile, ErrorKind, Files, Object, Place, ProviderError, Value};
 use tokio_util::sync::CancellationToken;
 
 use crate::callback;
@@ -35,6 +35,8 @@ pub(crate) struct Order<'o> {
     pub(crate) workspace: &'o Workspace,
     /// What must not be seen.
     pub(crate) mask: &'o Mask,
+    /// Files that were captured with the run before and are others now: what a vault held in them may still be on the hosts.
+    pub(crate) former: &'o [PathBuf],
     /// Whether nothing is to be changed.
     pub(crate) check: bool,
     /// Only these hosts, in the place of `limit`.
@@ -68,7 +70,7 @@ impl Order<'_> {
         });
         let ended = ended.await.map_err(|error| failure::not_started(&error))?;
         let cancelled = cancel.is_cancelled() && ended.stopped.is_some();
-        if cancelled && !tally.did_something() {
+        if cancelled && !tally.began {
             return Err(ProviderError::new(ErrorKind::Cancelled, "the playbook was cancelled before its first task"));
         }
         if !cancelled {
@@ -177,9 +179,30 @@ impl Order<'_> {
     /// The captured files in which something is sealed, one in a line.
     fn vaults(&self) -> String {
         let paths = self.captured.iter().map(|file| self.workspace.at(&file.path, &self.place.root));
+        let paths = paths.chain(self.former.iter().cloned());
         let sealed = paths.filter(|path| deployctl_sdk::fs::read(path).is_ok_and(|bytes| is_sealed(&bytes)));
         sealed.map(|path| format!("{}\n", path.display())).collect()
     }
+}
+
+/// Lays the files out that a vault sealed in the run before and that are others now.
+///
+/// # Errors
+/// When one of them cannot be written.
+pub(crate) fn former(
+    workspace: &Workspace,
+    recorded: Option<&Object>,
+    captured: &[CapturedFile],
+    files: &dyn Files,
+) -> Result<Vec<PathBuf>, ProviderError> {
+    let before = recorded.map(|object| object.captured.as_slice()).unwrap_or_default();
+    let gone = before.iter().filter(|file| !captured.iter().any(|now| now.digest == file.digest));
+    // A content that is nowhere any more can be read by nobody, a rollback included.
+    let contents = gone.filter_map(|file| Some((file, files.content(&file.digest).ok()?)));
+    contents
+        .filter(|(_, bytes)| is_sealed(bytes))
+        .map(|(file, bytes)| workspace.write(&format!("former/{}", file.digest), &bytes))
+        .collect()
 }
 
 /// What a run came to.
@@ -200,7 +223,7 @@ fn also(path: &Path, variable: &str) -> std::ffi::OsString {
     list
 }
 
-fn from_home(path: &str) -> Option<std::path::PathBuf> {
+fn from_home(path: &str) -> Option<PathBuf> {
     let below = path.strip_prefix("~/")?;
     std::env::var_os("HOME").map(|home| Path::new(&home).join(below))
 }

@@ -3,14 +3,18 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use deployctl_sdk::mask::Mask;
-use deployctl_sdk::{AttrPath, ProviderError, Value};
+use deployctl_sdk::{AttrPath, Object, ProviderError, Value};
 
 use crate::config::ARGUMENTS;
 
-/// A mask for everything sensitive in a configuration, as it is and as a template may encode it.
-pub(crate) fn mask(config: &Value) -> Mask {
+/// A mask for everything sensitive in a configuration and in what was recorded of the run before, as it is and as a template
+/// may encode it. What was secret then is still on the hosts, and stands in a difference as what was there before.
+pub(crate) fn mask(config: &Value, recorded: Option<&Object>) -> Mask {
     let mut found = Vec::new();
     collect(config, false, &mut found);
+    if let Some(recorded) = recorded {
+        collect(&recorded.attributes, false, &mut found);
+    }
     let encoded: Vec<String> =
         found.iter().flat_map(|text| [STANDARD.encode(text), STANDARD.encode(format!("{text}\n"))]).collect();
     found.extend(encoded);
@@ -56,7 +60,7 @@ mod tests {
     #[test]
     fn secrets_are_masked_as_they_are_and_encoded() {
         let config = Value::map([("extra_vars", Value::map([("p", Value::from("hunter2!").into_sensitive())]))]);
-        let mask = mask(&config);
+        let mask = mask(&config, None);
         assert_eq!(mask.apply("hunter2!"), "(sensitive value)");
         assert_eq!(mask.apply(&STANDARD.encode("hunter2!")), "(sensitive value)");
         assert_eq!(mask.apply(&STANDARD.encode("hunter2!\n")), "(sensitive value)");

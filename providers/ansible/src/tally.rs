@@ -29,6 +29,8 @@ pub(crate) struct Tally {
     pub(crate) host_facts: Map,
     /// The first line that is no event.
     pub(crate) not_an_event: Option<String>,
+    /// Whether a task began, that may have done some of its work although it never told of its end.
+    pub(crate) began: bool,
     play: String,
 }
 
@@ -66,7 +68,10 @@ impl Tally {
                 self.without_hosts.push(self.play.clone());
                 None
             }
-            Event::Task { name } => Some(self.mask.apply(&name)),
+            Event::Task { name } => {
+                self.began = true;
+                Some(self.mask.apply(&name))
+            }
             Event::Result(result) => {
                 let result = self.masked(result);
                 let said = progress(&self.shown(&result.host), &result);
@@ -120,7 +125,7 @@ impl Tally {
         self.mask.apply(host)
     }
 
-    /// Whether anything was begun on any host.
+    /// Whether a task came to its end on any host.
     pub(crate) fn did_something(&self) -> bool {
         !self.results.is_empty()
     }

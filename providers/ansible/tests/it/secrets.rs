@@ -1,9 +1,12 @@
 //! What is secret is searched for wherever it might have gone.
 
+use std::io::Write as _;
+use std::process::Stdio;
+
 use base64::Engine as _;
 use deployctl_sdk::{Action, Value};
 
-use crate::bench::{Bench, files_below, local, program, text};
+use crate::bench::{Bench, done, files_below, local, program, text};
 
 const VAULTED: &str = "VAULTED-9f2c41d7";
 const INLINE: &str = "INLINE-77ab03e1";
@@ -34,15 +37,25 @@ struct Planted {
     bench: Bench,
 }
 
-fn vault(bench: &Bench, arguments: &[&str]) -> String {
-    let done = std::process::Command::new(program("ansible-vault"))
+/// What is to be sealed is never an argument: other tests look at those.
+fn vault(bench: &Bench, arguments: &[&str], plain: &str) -> String {
+    let mut started = std::process::Command::new(program("ansible-vault"))
         .args(arguments)
         .args(["--vault-password-file", "password"])
         .current_dir(&bench.place.root)
-        .output()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
         .unwrap();
+    started.stdin.take().unwrap().write_all(plain.as_bytes()).unwrap();
+    let done = started.wait_with_output().unwrap();
     assert!(done.status.success(), "{done:?}");
     String::from_utf8(done.stdout).unwrap()
+}
+
+/// Seals a file.
+fn seal(bench: &Bench, path: &str) {
+    vault(bench, &["encrypt", path], "");
 }
 
 impl Planted {
@@ -52,10 +65,10 @@ impl Planted {
         bench.write("password", "a password of vaults\n");
         bench.write("play/site.yml", SITE);
         bench.write("play/group_vars/all/vault.yml", &format!("vaulted: {VAULTED}\n"));
-        vault(&bench, &["encrypt", "play/group_vars/all/vault.yml"]);
+        seal(&bench, "play/group_vars/all/vault.yml");
         bench.write("play/files/sealed.txt", &format!("first line\n{VAULTED}\n"));
-        vault(&bench, &["encrypt", "play/files/sealed.txt"]);
-        let inline = vault(&bench, &["encrypt_string", INLINE, "--name", "inline"]);
+        seal(&bench, "play/files/sealed.txt");
+        let inline = vault(&bench, &["encrypt_string", "--stdin-name", "inline"], INLINE);
         bench.write("play/group_vars/all/inline.yml", &inline);
         Self { bench }
     }
@@ -126,6 +139,46 @@ async fn no_secret_is_seen_in_a_plan_a_record_a_message_or_on_a_command_line() {
     let lines = watcher.stop();
     assert!(lines.iter().any(|line| line.contains("ansible-playbook")), "nothing was watched");
     assert_eq!(found_in(&lines.join("\n")), Vec::<&str>::new());
+}
+
+#[tokio::test]
+async fn what_was_secret_in_the_run_before_is_not_shown_as_what_is_there() {
+    let planted = Planted::new().await;
+    let bench = &planted.bench;
+    let mut given = planted.given(false, false);
+    let object = bench.create(&given).await;
+    assert_eq!(found_in(&text(&bench.path("out/file"))), [VAULTED, INLINE, VARIABLE, HOST]);
+
+    // Everything is another now, and nothing of the configuration tells any more what it was.
+    bench.write("play/group_vars/all/vault.yml", "vaulted: another one\n");
+    seal(bench, "play/group_vars/all/vault.yml");
+    bench.write("play/files/sealed.txt", "another one\n");
+    seal(bench, "play/files/sealed.txt");
+    bench.write("play/group_vars/all/inline.yml", "inline: nothing secret\n");
+    for (name, value) in &mut given {
+        let members = value.as_map().cloned().unwrap_or_default();
+        let replaced: Vec<(std::sync::Arc<str>, Value)> = match *name {
+            "extra_vars" => members.into_iter().chain([("password".into(), Value::from("in clear"))]).collect(),
+            "inventory" => members.into_iter().chain([("group".into(), group_of("one", "in clear"))]).collect(),
+            _ => continue,
+        };
+        *value = Value::map(replaced);
+    }
+    let plan = bench.plan(Some(&object), &given).await;
+    assert_eq!(plan.action, Action::Update);
+    let changed = plan.children.iter().filter(|child| !child.diffs.is_empty()).count();
+    assert!(changed >= 2, "{:?}", plan.children);
+    let shown = format!("{plan:?}");
+    assert!(shown.contains("nothing secret") && shown.contains("(sensitive value)"), "{shown}");
+    assert_eq!(found_in(&shown), Vec::<&str>::new(), "{shown}");
+    let object = done(bench.carry_out(Some(&object), &bench.prepare(&given).unwrap(), &plan).await);
+    assert_eq!(found_in(&bench.said().join("\n")), Vec::<&str>::new());
+    assert_eq!(bench.plan(Some(&object), &given).await.action, Action::NoOp);
+}
+
+/// A group of one host with a variable.
+fn group_of(host: &str, secret: &str) -> Value {
+    Value::map([("hosts", Value::list([host.into()])), ("vars", Value::map([("host_secret", Value::from(secret))]))])
 }
 
 /// Every command line that was seen while it watched.
