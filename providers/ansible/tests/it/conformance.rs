@@ -10,13 +10,17 @@ use crate::bench::{Bench, TYPE, local, program};
 use crate::remote;
 
 /// Fails once where a file asks for it, before it writes or after it. Each run of Ansible takes its time and the kit asks for
-/// hundreds of them, so this is as few tasks as can be.
+/// a hundred of them, so this is as few tasks as can be, and of those that need a single program on the host.
 const SITE: &str = "
 - hosts: all
   gather_facts: false
   tasks:
     - name: Write
-      copy: {content: \"{{ who }} {{ password | default('') }}{{ lookup('pipe', once ~ 'before') }}\", dest: \"{{ out }}/made\"}
+      lineinfile:
+        path: \"{{ out }}/made\"
+        create: true
+        regexp: .*
+        line: \"{{ who }} {{ password | default('') }}{{ lookup('pipe', once ~ 'before') }}\"
       tags: write
     - {name: Tell, set_stats: {data: {who: \"{{ who }}{{ lookup('pipe', once ~ 'midway') }}\"}, aggregate: false}, tags: always}
 ";
@@ -27,6 +31,9 @@ const UNDO: &str = "
   tasks:
     - {name: Remove, file: {path: \"{{ out }}/made\", state: absent}}
 ";
+
+/// A module is told to its interpreter, instead of being copied to the host first.
+const SETTINGS: &str = "[connection]\npipelining = true\n";
 
 /// The provider on one sort of hosts.
 struct Machine {
@@ -41,6 +48,7 @@ impl Machine {
         bench.write("play/site.yml", SITE);
         bench.write("play/other.yml", &format!("# The same in other words.\n{SITE}"));
         bench.write("play/undo.yml", UNDO);
+        bench.write("ansible.cfg", SETTINGS);
         bench.write("password", "a password of vaults\n");
         bench.write("play/collections/README", "none\n");
         let out = bench.path("out");
@@ -117,6 +125,8 @@ impl Subject for Machine {
             .leave("inventory")
             .leave("extra_vars")
             .leave("binary");
+        // Ansible is looked at each hundredth of a second, and takes about a second.
+        let case = case.together(3).interrupted_after([0, 30, 70, 110]);
         match self.plan {
             "digest" => vec![case],
             // Each edit takes two check runs; the other case makes those of every attribute.
@@ -126,6 +136,10 @@ impl Subject for Machine {
                 vec![case.leave("collections_path").leave("unreachable_retries")]
             }
         }
+    }
+
+    fn beyond(&self) -> &[Law] {
+        &NOT_ABOUT_PLAYBOOKS
     }
 
     async fn sabotage(&self, _: &Case, moment: Moment) -> bool {

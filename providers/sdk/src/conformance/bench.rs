@@ -42,6 +42,11 @@ impl<'b> Bench<'b> {
         *self.report.examined.entry(law).or_default() += 1;
     }
 
+    /// Whether a law says nothing of this provider.
+    pub fn is_beyond(&self, law: Law) -> bool {
+        self.subject.beyond().contains(&law)
+    }
+
     /// Says that a law is broken.
     pub fn broken(&mut self, law: Law, what: impl Into<String>) -> Stop {
         self.report.violations.push(Violation { law, case: self.case.name.clone(), what: what.into() });

@@ -5,11 +5,15 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use super::law::Law;
 use crate::error::ProviderError;
 use crate::files::{CapturedFile, Digest, FileError, Files};
 use crate::object::Object;
 use crate::provider::{Connection, Place, Provider};
 use crate::value::Value;
+
+/// How many moments of an operation are tried, unless a case says at which; those of short operations are fewer.
+const MOMENTS: usize = 12;
 
 /// A provider under examination. A hook answers whether it could do what it was asked; one that cannot be done leaves its
 /// law unexamined, and the [report](super::Report) says so.
@@ -34,6 +38,11 @@ pub trait Subject: Send + Sync {
 
     /// At least one case for each resource type.
     fn cases(&self) -> Vec<Case>;
+
+    /// The laws that say nothing of this provider. Nothing is made in vain to find out that their hooks cannot be done.
+    fn beyond(&self) -> &[Law] {
+        &[]
+    }
 
     /// Changes the real object behind our back, in something that the configuration sets.
     async fn tamper(&self, case: &Case, object: &Object) -> bool {
@@ -114,6 +123,9 @@ pub struct Case {
     pub left_alone: Vec<String>,
     /// How many attributes one random edit may touch. What is refused together is tried one by one.
     pub together: usize,
+    /// After how many waits an operation is killed and cancelled, from few to many; once it has ended before, no more is
+    /// tried.
+    pub moments: Vec<usize>,
 }
 
 /// A change of a configuration.
@@ -147,6 +159,7 @@ impl Case {
             samples: BTreeMap::new(),
             left_alone: Vec::new(),
             together: 1,
+            moments: (0..MOMENTS).collect(),
         }
     }
 
@@ -175,6 +188,13 @@ impl Case {
     #[must_use]
     pub fn together(mut self, attributes: usize) -> Self {
         self.together = attributes.max(1);
+        self
+    }
+
+    /// Killed and cancelled after so many waits, where the first few are not in the middle of anything.
+    #[must_use]
+    pub fn interrupted_after(mut self, waits: impl IntoIterator<Item = usize>) -> Self {
+        self.moments = waits.into_iter().collect();
         self
     }
 

@@ -8,9 +8,6 @@ use crate::provider::{Found, Operation};
 
 const LAW: Law = Law::FindsWhatWasLeft;
 
-/// How many moments of an operation are tried; those of short operations are fewer.
-pub(super) const MOMENTS: usize = 12;
-
 /// Finds an object whose creation finished and was never recorded, in a batch with one that never was.
 pub(super) async fn whole(bench: &mut Bench<'_>) -> Checked {
     let (held, desired) = bench.made().await?;
@@ -67,7 +64,7 @@ async fn read_order(bench: &mut Bench<'_>, held: &Held) {
 
 /// Kills a creation at several moments and goes on from what is found.
 pub(super) async fn after_a_kill(bench: &mut Bench<'_>) -> Checked {
-    for waits in 0..MOMENTS {
+    for &waits in &bench.case.moments {
         let mut held = bench.nothing();
         let config = bench.case.config.clone();
         let desired = bench.prepare(&held, &config)?;

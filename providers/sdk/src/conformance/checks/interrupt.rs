@@ -5,7 +5,6 @@ use tokio_util::sync::CancellationToken;
 use super::super::bench::{Bench, Checked};
 use super::super::law::Law;
 use super::super::subject::Moment;
-use super::find::MOMENTS;
 use crate::change::Action;
 use crate::error::ErrorKind;
 use crate::provider::Operation;
@@ -13,7 +12,7 @@ use crate::provider::Operation;
 /// Cancels creations and updates at several moments.
 pub(super) async fn cancellation(bench: &mut Bench<'_>) -> Checked {
     let law = Law::CancellationIsTruthful;
-    for waits in 0..MOMENTS {
+    for &waits in &bench.case.moments {
         let before = bench.nothing();
         let mut held = before.clone();
         let config = bench.case.config.clone();
@@ -29,7 +28,7 @@ pub(super) async fn cancellation(bench: &mut Bench<'_>) -> Checked {
         }
     }
     let Some(config) = bench.case.edits.first().map(|edit| edit.config.clone()) else { return Ok(()) };
-    for waits in 0..MOMENTS {
+    for &waits in &bench.case.moments {
         let (mut held, _) = bench.made().await?;
         let desired = bench.prepare(&held, &config)?;
         let planned = bench.plan(law, &held, &desired).await?;

@@ -12,6 +12,9 @@ use crate::value::Value;
 /// Removes the object behind the provider's back.
 pub(super) async fn removal(bench: &mut Bench<'_>) -> Checked {
     let law = Law::RemovalIsNoticed;
+    if bench.is_beyond(law) {
+        return Ok(());
+    }
     let (mut held, desired) = bench.made().await?;
     let Some(object) = held.object.clone() else { return Ok(()) };
     if !bench.subject.remove(bench.case, &object).await {
@@ -32,6 +35,9 @@ pub(super) async fn removal(bench: &mut Bench<'_>) -> Checked {
 /// Changes the object behind the provider's back.
 pub(super) async fn drift(bench: &mut Bench<'_>) -> Checked {
     let law = Law::DriftIsNoticed;
+    if bench.is_beyond(law) {
+        return Ok(());
+    }
     let (mut held, desired) = bench.made().await?;
     let Some(object) = held.object.clone() else { return Ok(()) };
     if !bench.subject.tamper(bench.case, &object).await {
@@ -52,6 +58,9 @@ pub(super) async fn drift(bench: &mut Bench<'_>) -> Checked {
 /// Asks an engine that does not answer.
 pub(super) async fn silence(bench: &mut Bench<'_>) -> Checked {
     let law = Law::UnreadableIsNotAbsent;
+    if bench.is_beyond(law) {
+        return Ok(());
+    }
     let (mut held, desired) = bench.made().await?;
     if !bench.subject.silence(true).await {
         bench.unmade(held).await;
