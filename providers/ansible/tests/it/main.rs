@@ -5,6 +5,7 @@ mod bad_input;
 mod bench;
 mod conformance;
 mod failure;
+mod options;
 mod plan;
 mod remote;
 mod secrets;

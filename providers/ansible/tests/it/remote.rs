@@ -1,10 +1,11 @@
 //! Over SSH to this machine, as a user without privileges.
 
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 
 use deployctl_sdk::{Action, Value};
 
-use crate::bench::{Bench, text};
+use crate::bench::{Bench, eventually, text};
 
 /// Where `cargo xtask engines ssh` keeps the key that opens its server.
 fn server() -> (String, String, PathBuf) {
@@ -20,16 +21,22 @@ fn server() -> (String, String, PathBuf) {
 
 /// An inventory with one host: the server, under that name.
 pub fn host(name: &str) -> Value {
-    let (port, user, key) = server();
-    let host = Value::map([
+    let (port, _, key) = server();
+    behind(name, &port, &[("ansible_ssh_private_key_file", Value::from(key.display().to_string()))])
+}
+
+/// The same behind a port, with more said about it.
+fn behind(name: &str, port: &str, more: &[(&str, Value)]) -> Value {
+    let user = server().1;
+    let host = [
         ("ansible_connection", Value::from("ssh")),
         ("ansible_host", Value::from("127.0.0.1")),
         ("ansible_port", Value::from(port)),
         ("ansible_user", Value::from(user)),
-        ("ansible_ssh_private_key_file", Value::from(key.display().to_string())),
         ("ansible_ssh_common_args", Value::from("-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null")),
         ("ansible_python_interpreter", Value::from("/usr/bin/python3")),
-    ]);
+    ];
+    let host = Value::map(host.into_iter().chain(more.iter().cloned()));
     Value::map([("all", Value::map([("hosts", Value::map([(name, host)]))]))])
 }
 
@@ -63,12 +70,12 @@ async fn a_playbook_is_checked_and_run_as_somebody_without_privileges() {
     let all = std::os::unix::fs::PermissionsExt::from_mode(0o777);
     std::fs::set_permissions(bench.path("out"), all).unwrap();
     let_others_in(&bench.path("out"));
-    let user = server().1;
-    let (_, _, key) = server();
+    let (port, user, key) = server();
     let vars = Value::map([("out", Value::from(bench.path("out").display().to_string()))]);
     let given = [
         ("playbook", "play/site.yml".into()),
-        ("inventory", host("far")),
+        // The key is the configuration's alone.
+        ("inventory", behind("far", &port, &[])),
         ("extra_vars", vars),
         ("private_key_file", key.display().to_string().into()),
     ];
@@ -80,5 +87,67 @@ async fn a_playbook_is_checked_and_run_as_somebody_without_privileges() {
     let object = bench.create(&given).await;
     assert_eq!(text(&bench.path("out/who")), format!("{user}\n"));
     assert_eq!(object.attributes.get("facts").and_then(|facts| facts.get("who")), Some(&Value::from(user)));
+    assert_eq!(bench.plan(Some(&object), &given).await.action, Action::NoOp);
+}
+
+/// A port behind which the server is only from the moment on at which somebody opens it.
+struct Detour {
+    port: u16,
+}
+
+impl Detour {
+    fn closed() -> Self {
+        // Nobody listens there any more once it is dropped.
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self { port: listener.local_addr().unwrap().port() }
+    }
+
+    fn open(&self) {
+        let listener = TcpListener::bind(("127.0.0.1", self.port)).unwrap();
+        let server: u16 = server().0.parse().unwrap();
+        // Ends with the test.
+        std::thread::spawn(move || {
+            for there in listener.incoming().map_while(Result::ok) {
+                let here = TcpStream::connect(("127.0.0.1", server)).unwrap();
+                let back = (here.try_clone().unwrap(), there.try_clone().unwrap());
+                for (mut from, mut to) in [(there, here), back] {
+                    std::thread::spawn(move || {
+                        let _ = std::io::copy(&mut from, &mut to);
+                        let _ = to.shutdown(Shutdown::Write);
+                    });
+                }
+            }
+        });
+    }
+}
+
+#[tokio::test]
+async fn a_host_that_comes_back_in_the_middle_of_an_apply_is_gone_on_with() {
+    let bench = Bench::new().await;
+    bench.write(
+        "play/site.yml",
+        "- hosts: all\n  gather_facts: false\n  tasks:\n    - {name: Who, raw: id -un, register: who}\n    \
+         - {name: Export, set_stats: {data: {who: \"{{ who.stdout | trim }}\"}, aggregate: false}}\n",
+    );
+    let (_, user, key) = server();
+    let detour = Detour::closed();
+    let given = [
+        ("playbook", "play/site.yml".into()),
+        ("inventory", behind("far", &detour.port.to_string(), &[])),
+        ("private_key_file", key.display().to_string().into()),
+        ("plan", "digest".into()),
+        ("unreachable_retries", Value::from(3)),
+    ];
+    let said = bench.said.clone();
+    let opened = tokio::spawn(async move {
+        let again = |text: &String| text.starts_with("cannot be reached, trying again in 1 s: far");
+        eventually("it is tried again", || said.lock().unwrap().iter().any(again)).await;
+        detour.open();
+    });
+    let object = bench.create(&given).await;
+    opened.await.unwrap();
+    assert_eq!(object.attributes.get("facts").and_then(|facts| facts.get("who")), Some(&Value::from(user)));
+    let host = object.attributes.get("hosts").and_then(|hosts| hosts.get("far")).cloned().unwrap();
+    assert_eq!(host.get("result"), Some(&Value::from("ok")), "{host:?}");
     assert_eq!(bench.plan(Some(&object), &given).await.action, Action::NoOp);
 }

@@ -7,4 +7,5 @@ mod bench;
 mod conformance;
 mod engines;
 mod modules;
+mod options;
 mod secrets;
