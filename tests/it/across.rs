@@ -1,11 +1,12 @@
-//! One plan across engines: what Terraform makes out feeds a container, and an inventory whose playbook feeds a file, all of it
-//! from nothing in one apply.
+//! One plan across engines: what Terraform makes out feeds a container, an object of Kubernetes, and an inventory whose playbook
+//! feeds another value, all of it from nothing in one apply.
 #![cfg(target_os = "linux")]
 
 use std::process::Command;
 
 use crate::ansible::with_ansible;
 use crate::context::{Answer, Context};
+use crate::kubernetes::{kubeconfig, kubectl};
 use crate::terraform::engines;
 
 /// From `cargo xtask engines docker`.
@@ -64,6 +65,17 @@ resource "docker_container" "web" {{
     SIZE  = terraform_module.net.outputs.size
   }}
 }}
+resource "kubernetes_object" "settings" {{
+  manifest = {{
+    apiVersion = "v1"
+    kind       = "ConfigMap"
+    metadata   = {{ name = "{tag}", namespace = "default" }}
+    data = {{
+      first = terraform_module.net.outputs.first
+      size  = tostring(terraform_module.net.outputs.size)
+    }}
+  }}
+}}
 resource "ansible_playbook" "site" {{
   playbook   = "play/site.yml"
   extra_vars = {{ out = abspath("out") }}
@@ -82,7 +94,7 @@ output "told" {{ value = value.configured.output }}
     )
 }
 
-/// A folder, and a container that goes with it.
+/// A folder, and a container and an object that go with it.
 struct World {
     context: Context,
     tag: String,
@@ -90,7 +102,8 @@ struct World {
 
 impl World {
     fn new(engine: &str) -> Self {
-        let context = with_ansible(Context::new());
+        let mut context = with_ansible(Context::new());
+        context.set("KUBECONFIG", &kubeconfig());
         let name = context.path().file_name().unwrap().to_str().unwrap().trim_start_matches('.').to_lowercase();
         let tag = format!("across-{name}");
         context.write("main.hcl", &configuration(&tag, engine));
@@ -110,6 +123,12 @@ impl World {
         docker(&["inspect", "--format", "{{json .Config.Env}}", &format!("{}-web", self.tag)])
     }
 
+    /// What the cluster has in one of the settings.
+    fn setting(&self, name: &str) -> String {
+        let path = format!("jsonpath={{.data.{name}}}");
+        kubectl(&["-n", "default", "get", "configmap", &self.tag, "--ignore-not-found", "-o", &path])
+    }
+
     fn written(&self) -> usize {
         self.hosts().iter().filter(|host| self.context.file(&format!("out/{host}")).exists()).count()
     }
@@ -118,11 +137,13 @@ impl World {
 impl Drop for World {
     fn drop(&mut self) {
         let _ = Command::new("docker").args(["rm", "--force", &format!("{}-web", self.tag)]).output();
+        let object = ["-n", "default", "delete", "configmap", &self.tag, "--ignore-not-found", "--wait=false"];
+        let _ = Command::new("kubectl").args(object).output();
     }
 }
 
 #[test]
-fn an_output_of_terraform_feeds_a_container_and_an_inventory_in_one_plan_from_nothing() {
+fn an_output_of_terraform_feeds_a_container_an_object_and_an_inventory_in_one_plan_from_nothing() {
     let [engine, _] = engines();
     let world = World::new(&engine);
     let context = &world.context;
@@ -132,6 +153,8 @@ fn an_output_of_terraform_feeds_a_container_and_an_inventory_in_one_plan_from_no
     assert!(plan.contains("+ terraform_data.address[1]"), "{plan}");
     assert!(plan.contains("+ docker_container.web"), "{plan}");
     assert!(plan.contains("FIRST = (known after apply)"), "{plan}");
+    assert!(plan.contains("+ kubernetes_object.settings"), "{plan}");
+    assert!(plan.contains("its objects are checked when all of its configuration is known"), "{plan}");
     assert!(plan.contains("? ansible_playbook.site"), "{plan}");
     assert!(plan.contains("its `inventory` is known only after apply"), "{plan}");
     assert!(plan.contains("1 deferred") && plan.contains("nested: 2 to create"), "{plan}");
@@ -140,13 +163,14 @@ fn an_output_of_terraform_feeds_a_container_and_an_inventory_in_one_plan_from_no
     let hosts = world.hosts();
     let first = hosts[0].trim_start_matches("host-");
     assert!(world.environment().contains(&format!("FIRST={first}")), "{}", world.environment());
+    assert_eq!((world.setting("first"), world.setting("size")), (first.to_owned(), "2".to_owned()));
     assert_eq!(world.written(), 2);
     let told = format!("2 hosts for {}-web", world.tag);
     assert_eq!(ok(context.run("output told")).trim(), context.filtered(&told));
 
     // And again there is nothing to do, for any of them.
     let plan = ok(context.run("plan --detailed-exitcode"));
-    assert!(plan.contains("No changes. 4 resources are as configured."), "{plan}");
+    assert!(plan.contains("No changes. 5 resources are as configured."), "{plan}");
     ok(context.run("apply --auto-approve"));
     assert_eq!(world.hosts(), hosts);
 
@@ -156,7 +180,9 @@ fn an_output_of_terraform_feeds_a_container_and_an_inventory_in_one_plan_from_no
     ok(context.run("apply --auto-approve --var hosts=3"));
     assert_eq!(world.written(), 3);
     assert!(world.environment().contains("SIZE=3"), "{}", world.environment());
+    assert_eq!((world.setting("first"), world.setting("size")), (first.to_owned(), "3".to_owned()));
     assert!(ok(context.run("output told")).starts_with("3 hosts for"));
     ok(context.run("destroy --auto-approve"));
     assert!(docker(&["ps", "--all", "--quiet", "--filter", &format!("name={}", world.tag)]).is_empty());
+    assert_eq!(world.setting("first"), "", "the object is left");
 }

@@ -1,15 +1,13 @@
-//! Playbooks with the real program: values that flow both ways, runs that are killed and interrupted, and secrets that are
-//! searched for in everything that is left.
+//! Playbooks with the real program: values that flow both ways, runs that are interrupted, and the way back.
 #![cfg(target_os = "linux")]
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::context::{Answer, Context};
-use crate::search::{files_below, holds};
 
 /// The folder with Ansible's programs.
 pub fn programs() -> PathBuf {
@@ -177,107 +175,4 @@ fn a_rollback_runs_the_playbook_as_it_was_and_says_what_stays() {
             || answer.stderr.contains("does not mention any more stays"),
         "{answer}"
     );
-}
-
-const SECRETS: [&str; 4] = ["VARIABLE-c0ffee42", "VAULTED-9f2c41d7", "HIDDEN-5ca1ab1e", "HOSTVAR-0ddba115"];
-
-#[test]
-fn no_secret_is_found_in_anything_that_is_left_or_said() {
-    let context = with_ansible(Context::with(
-        r#"
-variable "password" {
-  type      = string
-  default   = "VARIABLE-c0ffee42"
-  sensitive = true
-}
-variable "of_a_host" {
-  type      = string
-  sensitive = true
-}
-resource "ansible_playbook" "site" {
-  playbook            = "play/site.yml"
-  vault_password_file = "password"
-  extra_vars          = { password = var.password, out = abspath(".") }
-  inventory = {
-    all = {
-      hosts = { one = { secret = var.of_a_host } }
-      vars  = { ansible_connection = "local", ansible_python_interpreter = "{{ ansible_playbook_python }}" }
-    }
-  }
-}
-output "token" {
-  value     = ansible_playbook.site.facts.token
-  sensitive = true
-}
-"#,
-    ));
-    context.write("main.hcl", &context.read("main.hcl").replace("VARIABLE-c0ffee42", ""));
-    context.write("values.auto.vars.hcl", "of_a_host = \"HOSTVAR-0ddba115\"\npassword = \"VARIABLE-c0ffee42\"\n");
-    context.write("password", "a password of vaults\n");
-    context.write("play/hidden", "HIDDEN-5ca1ab1e");
-    context.write("play/group_vars/all.yml", "vaulted: VAULTED-9f2c41d7\n");
-    let sealed = Command::new(programs().join("ansible-vault"))
-        .args(["encrypt", "--vault-password-file", "password", "play/group_vars/all.yml"])
-        .current_dir(context.path())
-        .output()
-        .unwrap();
-    assert!(sealed.status.success(), "{sealed:?}");
-    context.write(
-        "play/site.yml",
-        "
-- hosts: all
-  gather_facts: false
-  vars: {hidden: \"{{ lookup('file', 'hidden') }}\"}
-  tasks:
-    - {name: \"Write {{ password }}\", copy: {content: \"{{ password }} {{ vaulted }} {{ secret }} {{ vaulted | b64encode }}\", dest: \"{{ out }}/out\"}}
-    - {name: Quiet, copy: {content: \"{{ hidden }}\", dest: \"{{ out }}/quiet\"}, no_log: true}
-    - {name: Tell, set_stats: {data: {token: \"{{ hidden }}\", more: \"{{ vaulted }}\"}}, no_log: true}
-    - {name: Fail, fail: {msg: \"{{ password }} {{ vaulted }}\"}, when: \"lookup('env', 'FAIL_NOW') == 'yes'\"}
-",
-    );
-    let mut said = Vec::new();
-    let mut run = |line: &str, code: i32| {
-        let answer = context.run(line);
-        assert_eq!(answer.code, code, "{line}: {answer}");
-        said.push((line.to_owned(), format!("{}{}", answer.stdout, answer.stderr)));
-    };
-    run("plan --out plan.bin", 0);
-    run("show plan.bin", 0);
-    run("show --json plan.bin", 0);
-    run("plan --markdown", 0);
-    run("apply plan.bin", 0);
-    for line in ["show", "show --json", "status", "history", "state pull", "output", "state show ansible_playbook.site"]
-    {
-        run(line, 0);
-    }
-    run("plan --json", 0);
-    let mut failing = with_ansible(Context::new());
-    failing.set("FAIL_NOW", "yes");
-    let answer = failing
-        .command()
-        .current_dir(context.path())
-        .args(["apply", "--auto-approve", "--replace", "ansible_playbook.site", "--log-level", "debug"])
-        .output()
-        .unwrap();
-    assert_eq!(answer.status.code(), Some(1), "{}", String::from_utf8_lossy(&answer.stderr));
-    said.push(("a failing apply".to_owned(), format!("{answer:?}")));
-    assert!(
-        context.read("out").contains("VAULTED-9f2c41d7") && context.read("quiet").contains("HIDDEN"),
-        "nothing was planted"
-    );
-
-    for (line, text) in &said {
-        assert_eq!(found_in(text.as_bytes()), Vec::<&str>::new(), "in what `{line}` said");
-    }
-    let ours = files_below(&context.file(".deployctl"));
-    assert!(ours.len() > 5, "{ours:?}");
-    for file in ours.iter().chain([&context.file("plan.bin")]) {
-        let bytes = deployctl_sdk::fs::read(file).unwrap();
-        assert_eq!(found_in(&bytes), Vec::<&str>::new(), "in {}", file.display());
-    }
-}
-
-/// The secrets in something, as they are, encoded or packed.
-fn found_in(bytes: &[u8]) -> Vec<&'static str> {
-    SECRETS.into_iter().filter(|secret| holds(bytes, &[secret])).collect()
 }

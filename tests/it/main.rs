@@ -6,6 +6,7 @@
 mod across;
 mod ansible;
 mod ansible_killed;
+mod ansible_secrets;
 mod cli;
 mod cli_apply;
 mod cli_live;
