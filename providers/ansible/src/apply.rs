@@ -47,7 +47,8 @@ async fn make(place: &Place, schema: &ResourceSchema, change: &Change, setting: 
     match execute(place, change, setting).await {
         Ok((tally, cancelled, lost)) => {
             let ended = tally.counts.is_some() && !cancelled;
-            let object = record::after_run(schema, &change.config, &change.captured, &tally, ended);
+            let prior = change.prior.as_ref();
+            let object = record::after_run(schema, &change.config, &change.captured, prior, &tally, ended);
             match verdict(&tally, cancelled).or(lost) {
                 None => Applied::done(object),
                 Some(error) => Applied { resumes: true, ..Applied::failed(Some(object), error) },

@@ -55,7 +55,7 @@ async fn run(
             laid_out.map_err(|_| lost(playbook))?
         }
     };
-    let mask = secrets::mask(&prior.attributes, None);
+    let mask = secrets::mask(&prior.attributes, Some(prior));
     let order = Order {
         place,
         config: &prior.attributes,

@@ -6,17 +6,20 @@ use deployctl_sdk::{CapturedFile, ChildObject, Object, ResourceSchema, Value, de
 
 use crate::capture;
 use crate::config::with;
+use crate::secrets;
 use crate::tally::{Ended, Tally};
 
-/// The hosts on which the last run did not come to its end, and Ansible's version.
+/// The hosts on which the last run did not come to its end, Ansible's version, and what was secret before.
 const UNFINISHED: &str = "unfinished";
 const VERSION: &str = "version";
+const FORMER: &str = "former_secrets";
 
 /// The object after a run that did something.
 pub(crate) fn after_run(
     schema: &ResourceSchema,
     config: &Value,
     captured: &[CapturedFile],
+    prior: Option<&Object>,
     tally: &Tally,
     came_to_its_end: bool,
 ) -> Object {
@@ -35,7 +38,8 @@ pub(crate) fn after_run(
         unfinished.push("its tasks".to_owned());
     }
     let version = tally.version.as_deref().map_or(Value::Null, Value::from);
-    let private = Value::map([(UNFINISHED, Value::list(unfinished.into_iter().map(Value::from))), (VERSION, version)]);
+    let unfinished = Value::list(unfinished.into_iter().map(Value::from));
+    let private = Value::map([(UNFINISHED, unfinished), (VERSION, version), (FORMER, secrets::former(prior))]);
     let children = hosts.iter().map(|(host, ended)| ChildObject {
         kind: "host".to_owned(),
         name: tally.shown(host),

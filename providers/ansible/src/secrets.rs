@@ -1,11 +1,16 @@
 //! What must not be seen of a configuration, and where it may not stand.
 
+use std::collections::BTreeSet;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use deployctl_sdk::mask::Mask;
 use deployctl_sdk::{AttrPath, Object, ProviderError, Value};
 
 use crate::config::ARGUMENTS;
+
+/// How many texts that were secret once are remembered; the newest come first.
+const FORMER: usize = 100;
 
 /// A mask for everything sensitive in a configuration and in what was recorded of the run before, as it is and as a template
 /// may encode it. What was secret then is still on the hosts, and stands in a difference as what was there before.
@@ -14,11 +19,26 @@ pub(crate) fn mask(config: &Value, recorded: Option<&Object>) -> Mask {
     collect(config, false, &mut found);
     if let Some(recorded) = recorded {
         collect(&recorded.attributes, false, &mut found);
+        collect(&recorded.private, false, &mut found);
     }
     let encoded: Vec<String> =
         found.iter().flat_map(|text| [STANDARD.encode(text), STANDARD.encode(format!("{text}\n"))]).collect();
     found.extend(encoded);
     Mask::new(&found)
+}
+
+/// What was secret before this run, for the record: where it failed, was cancelled or was limited to some hosts, others still
+/// have what earlier runs made.
+pub(crate) fn former(recorded: Option<&Object>) -> Value {
+    let mut found = Vec::new();
+    if let Some(recorded) = recorded {
+        collect(&recorded.attributes, false, &mut found);
+        collect(&recorded.private, false, &mut found);
+    }
+    let mut seen = BTreeSet::new();
+    found.retain(|text| seen.insert(text.clone()));
+    found.truncate(FORMER);
+    Value::list(found.into_iter().map(|text| Value::from(text).into_sensitive()))
 }
 
 fn collect(value: &Value, sensitive: bool, found: &mut Vec<String>) {

@@ -206,3 +206,28 @@ async fn what_a_killed_run_left_is_removed_by_the_next() {
     bench.plan(None, &given(&bench, local(&["good"]))).await;
     assert!(!left.exists());
 }
+
+#[tokio::test]
+async fn what_a_failed_run_did_not_replace_is_still_secret() {
+    let bench = Bench::new().await;
+    bench.write(
+        "play/site.yml",
+        "- hosts: all\n  gather_facts: false\n  tasks:\n    - {name: Fail, fail: {msg: no}, when: fail_now | bool}\n    \
+         - {name: Write, copy: {content: \"{{ password }}\", dest: \"{{ out }}/file\"}}\n",
+    );
+    let given = |password: &str, fail: bool| {
+        let mut given = given(&bench, local(&["one"]));
+        let out = bench.path("out").display().to_string();
+        let vars =
+            [("out", out.into()), ("fail_now", fail.into()), ("password", Value::from(password).into_sensitive())];
+        given[2].1 = Value::map(vars);
+        given
+    };
+    let object = bench.create(&given("first-secret", false)).await;
+    let object = bench.apply(Some(&object), &given("second-secret", true)).await.object.unwrap();
+    let plan = bench.plan(Some(&object), &given("third-secret", false)).await;
+    assert!(plan.children.iter().any(|child| child.name == "one: Write" && !child.diffs.is_empty()), "{plan:?}");
+    for secret in ["first-secret", "second-secret", "third-secret"] {
+        assert!(!format!("{plan:?} {object:?}").contains(secret), "{secret} is shown");
+    }
+}
