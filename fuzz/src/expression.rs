@@ -19,7 +19,9 @@ pub fn expression(data: &[u8]) {
     let first = evaluate(&expression, &World);
     let second = evaluate(&expression, &World);
     assert_eq!(first, second, "the same expression has two values");
-    if !text.contains("nonsensitive") && !text.contains("issensitive") {
+    // A fuzzer that watches comparisons writes the planted value itself.
+    let brought_to_light = ["nonsensitive", "issensitive", PLANTED].iter().any(|word| text.contains(word));
+    if !brought_to_light {
         let shown = format!("{first:?}");
         assert!(!shown.contains(PLANTED), "a sensitive value lost its mark");
     }
