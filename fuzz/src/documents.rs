@@ -72,17 +72,18 @@ pub fn journal_is_read(bytes: &[u8]) -> Option<String> {
 
 /// Loads a state from these files: twice the same, or an error that says what to do and shows nothing.
 fn loads(files: &[(&str, Vec<u8>)]) {
+    let files_show = files.iter().any(|(_, bytes)| shows(bytes));
     let first = load(files);
     let second = load(files);
     match (&first, &second) {
         (Ok(first), Ok(second)) => {
             assert_eq!(first.state.records, second.state.records, "the same bytes are read in two ways");
             // What is sensitive stays marked on its way through the disk.
-            assert!(!format!("{first:?}").contains(PLANTED), "a sensitive value lost its mark");
+            assert!(files_show || !format!("{first:?}").contains(PLANTED), "a sensitive value lost its mark");
         }
         (Err(first), Err(second)) => {
             assert_eq!(first.message, second.message, "the same bytes are refused in two ways");
-            told(first);
+            told(first, files_show);
         }
         _ => panic!("the same bytes are read once and refused once"),
     }
@@ -107,12 +108,20 @@ fn read_plan(bytes: &[u8]) -> Result<SavedPlan> {
 
 fn opens(bytes: &[u8]) {
     match read_plan(bytes) {
-        Ok(saved) => assert!(!format!("{:?}", saved.plan).contains(PLANTED), "a sensitive value lost its mark"),
-        Err(error) => told(&error),
+        Ok(saved) => {
+            let shown = !shows(bytes) && format!("{:?}", saved.plan).contains(PLANTED);
+            assert!(!shown, "a sensitive value lost its mark");
+        }
+        Err(error) => told(&error, shows(bytes)),
     }
 }
 
-fn told(error: &Error) {
+fn told(error: &Error, shown_before: bool) {
     let text = format!("{error} {:?} {:?}", error.hint, error.detail);
-    assert!(!text.contains(PLANTED), "an error shows a sensitive value: {text}");
+    assert!(shown_before || !text.contains(PLANTED), "an error shows a sensitive value: {text}");
+}
+
+/// Whether the planted value stands in the bytes in clear: a fuzzer that watches comparisons writes it itself.
+fn shows(bytes: &[u8]) -> bool {
+    bytes.windows(PLANTED.len()).any(|window| window == PLANTED.as_bytes())
 }
