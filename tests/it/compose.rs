@@ -138,6 +138,18 @@ fn configuration(project: &Project, round: u32) -> String {
     )
 }
 
+#[test]
+fn volumes_that_go_with_a_project_are_removed_though_nothing_else_of_it_is_left() {
+    let bench = Bench::new("volumes");
+    bench.configure(1);
+    ok(bench.context.run("apply --auto-approve"));
+    // What a removal leaves that was killed after the network went and before the volume did.
+    docker(&["compose", "-p", &bench.project.0, "down", "--timeout", "0"]);
+    assert_eq!(bench.project.left(), format!("{}_data", bench.project.0));
+    ok(bench.context.run("destroy --auto-approve"));
+    assert_eq!(bench.project.left(), "");
+}
+
 /// Compose behind a program that kills deployctl, and what it is itself, at a line of what it says.
 const WRAPPER: &str = r#"#!/bin/sh
 case " $* " in *" up "*|*" down "*) ;; *) exec docker "$@" ;; esac

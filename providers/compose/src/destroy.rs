@@ -27,7 +27,7 @@ pub(crate) async fn destroy(site: &Site, change: &Change, run: &Run) -> Applied 
             format!("it is left alone; `deployctl state rm '{}'` forgets this record of it", change.mark.address);
         return failed_with(ProviderError::new(ErrorKind::NotOurs, message).with_hint(hint));
     }
-    let there = world.has(&name) || world.volumes.iter().any(|volume| volume.project.as_deref() == Some(&name));
+    let there = world.has(&name) || world.has_volumes(&name);
     if there {
         let masked = [&recorded, &prior.private];
         let mut done = down(site, run, &name, settings.remove_volumes(), &masked).await;

@@ -7,6 +7,7 @@ use deployctl_sdk::{
 };
 
 use crate::engine::{Check, Container, State, World};
+use crate::settings::Settings;
 use crate::store::mark_in;
 
 /// What was seen of one recorded project.
@@ -18,11 +19,17 @@ pub(crate) fn observed(world: &World, request: &ReadRequest<'_>, lineage: &str) 
     let ours = |container: &&Container| is_ours(container, lineage, &id);
     let any_ours = world.of(name).any(|container| ours(&container));
     let only_foreign = !any_ours && world.of(name).next().is_some();
-    if !world.has(name) || only_foreign {
+    if !is_there(world, &request.recorded.attributes, name) || only_foreign {
         return Observed::Absent;
     }
     let seen = object(request.recorded.clone(), world, name);
     if seen == *request.recorded { Observed::AsRecorded } else { Observed::Present(seen) }
+}
+
+/// Whether there is anything of a project. Volumes count where they go with it: alone they are what a removal that was cut
+/// short has not come to.
+fn is_there(world: &World, attributes: &Value, project: &str) -> bool {
+    world.has(project) || (Settings::new(attributes).remove_volumes() && world.has_volumes(project))
 }
 
 /// Whether a container may be taken for one of ours: one that another state's mark stands on is not. One without any mark was
@@ -68,8 +75,10 @@ pub(crate) fn found(world: &World, lost: &Lost) -> Found {
     let (lineage, id) = (lost.mark.lineage.to_string(), lost.mark.id.to_string());
     let mut containers = world.of(&name).peekable();
     if containers.peek().is_none() {
-        // Its networks are made before its containers, and go after them.
-        return if world.has(&name) { half(world, lost, &name) } else { Found::Absent };
+        // Its networks and volumes are made before its containers, and go after them.
+        let attributes = lost.prior.as_ref().map(|prior| &prior.attributes).or(lost.identity.as_ref());
+        let there = attributes.map_or(world.has(&name), |attributes| is_there(world, attributes, &name));
+        return if there { half(world, lost, &name) } else { Found::Absent };
     }
     // What runs under that name and was not made by deployctl is ours only if it was ours before.
     let made_here = world.of(&name).any(|container| mark_in(&container.config_files) == Some((&lineage, &id)));

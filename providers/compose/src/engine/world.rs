@@ -71,4 +71,9 @@ impl World {
         self.of(project).next().is_some()
             || self.networks.iter().any(|network| network.project.as_deref() == Some(project))
     }
+
+    /// Whether there are volumes of a project.
+    pub(crate) fn has_volumes(&self, project: &str) -> bool {
+        self.volumes.iter().any(|volume| volume.project.as_deref() == Some(project))
+    }
 }
