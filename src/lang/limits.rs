@@ -15,7 +15,7 @@ pub(super) const MAX_MADE: usize = 256 << 20;
 pub(super) const ITEM: usize = 32;
 
 /// The most numbers `range` makes.
-pub(super) const MAX_RANGE: usize = 1_000_000;
+pub(super) const MAX_RANGE: usize = 100_000;
 
 /// How deep a value may be nested: many places walk values recursively.
 pub(super) const MAX_VALUE_DEPTH: usize = 200;

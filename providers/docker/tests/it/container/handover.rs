@@ -42,11 +42,16 @@ impl Client {
         let until = stop.clone();
         let thread = std::thread::spawn(move || {
             let (mut answers, mut longest, mut last) = (Vec::new(), Duration::ZERO, Instant::now());
-            while !until.load(Ordering::SeqCst) {
+            loop {
+                // Asks once more after it was told to stop: it may have waited in vain all the while the new one answered.
+                let last_time = until.load(Ordering::SeqCst);
                 if let Some(page) = ask(port) {
                     longest = longest.max(last.elapsed());
                     last = Instant::now();
                     answers.push(page);
+                }
+                if last_time {
+                    break;
                 }
                 std::thread::sleep(Duration::from_millis(2));
             }
