@@ -27,10 +27,12 @@ pub async fn logs(
     cancel: &CancellationToken,
     sink: &(dyn Fn(LogLine) + Send + Sync),
 ) -> Result<()> {
-    let recorded = current.state.records.get(address);
-    let Some((record, object)) = recorded.and_then(|record| Some((record, record.object.as_ref()?))) else {
+    let Some(record) = current.state.records.get(address) else {
         return Err(Error::usage(format!("nothing is recorded at `{address}`"))
             .with_hint("`deployctl list` lists what is managed"));
+    };
+    let Some(object) = &record.object else {
+        return Err(Error::failed(format!("{address} is not there, so it has no logs")));
     };
     let schema = project.schemas().resource(&record.type_name).map(|(_, schema)| schema);
     if !schema.is_some_and(|schema| schema.has_logs) {
