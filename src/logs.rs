@@ -13,6 +13,8 @@ pub struct LogOptions {
     pub tail: Option<usize>,
     /// Whether to go on with new ones as they come.
     pub follow: bool,
+    /// What was written before the last restart instead.
+    pub previous: bool,
 }
 
 /// Sends a resource's log to `sink`, until there is no more or `cancel` is cancelled.
@@ -38,6 +40,10 @@ pub async fn logs(
     if !schema.is_some_and(|schema| schema.has_logs) {
         return Err(Error::usage(format!("{address} has no logs: {} keeps none", record.type_name)));
     }
+    if options.previous && !schema.is_some_and(|schema| schema.has_previous_logs) {
+        let text = format!("{address} has one log only: {} keeps none of before a restart apart", record.type_name);
+        return Err(Error::usage(text).with_hint("ask without --previous"));
+    }
     let failed = |error| Error::of_provider(&format!("the logs of {address} cannot be had"), error);
     let connection = current.connections.get(&record.provider).await.map_err(failed)?;
     let request = LogRequest {
@@ -45,6 +51,7 @@ pub async fn logs(
         object,
         tail: options.tail,
         follow: options.follow,
+        previous: options.previous,
         cancel: cancel.clone(),
         sink,
     };

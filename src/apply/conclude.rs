@@ -279,6 +279,7 @@ async fn last_lines(connection: &dyn Connection, patient: &Patient) -> Vec<Strin
         object: &patient.object,
         tail: Some(LOG_LINES),
         follow: false,
+        previous: false,
         cancel: CancellationToken::new(),
         sink: &sink,
     };

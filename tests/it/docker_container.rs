@@ -166,6 +166,9 @@ fn what_a_container_says_is_shown_by_logs_and_by_a_gate_that_fails() {
     };
     place.context.write("main.hcl", &text("echo ready; exec sleep 1000", ""));
     done(&place.run("apply --auto-approve"));
+    let previous = place.run("logs --previous docker_container.app");
+    assert_eq!(previous.code, 64, "{previous}");
+    assert!(previous.stderr.contains("docker_container.app has one log only"), "{previous}");
     let logs = place.run("logs docker_container.app");
     assert!(logs.code == 0 && logs.stdout.contains("ready"), "{logs}");
     // Its check has not passed yet when it ends.

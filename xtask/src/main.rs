@@ -15,8 +15,13 @@ mod test;
 mod web;
 
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use clap::{Parser, Subcommand};
+
+/// What shells say of a program that an interrupt ended.
+const INTERRUPTED: i32 = 130;
 
 /// Why a chore stopped, in words for the person who ran it.
 type Failure = String;
@@ -46,7 +51,19 @@ enum Chore {
     Docs(docs::Arguments),
 }
 
+/// Where a script starts a chore in the background, interrupts are ignored, and what the chore starts would inherit that: the
+/// tests, of which some interrupt programs. A signal that is listened to is not inherited so.
+fn hear_interrupts() {
+    let always = Arc::new(AtomicBool::new(true));
+    if let Err(error) =
+        signal_hook::flag::register_conditional_shutdown(signal_hook::consts::SIGINT, INTERRUPTED, always)
+    {
+        output::note(&format!("warning: interrupts cannot be listened to: {error}"));
+    }
+}
+
 fn main() -> ExitCode {
+    hear_interrupts();
     let ended = match Arguments::parse().chore {
         Chore::Bench(arguments) => bench::run(&arguments),
         Chore::Quickstart(arguments) => quickstart::run(&arguments),

@@ -1,13 +1,15 @@
 //! What the containers of a resource's workloads write.
 
-use std::sync::Mutex;
+mod follow;
+
+use std::sync::{Mutex, PoisonError};
 
 use deployctl_sdk::{ErrorKind, LogLine, LogRequest, Mask, ProviderError};
-use futures_util::{AsyncBufReadExt as _, StreamExt as _, future::join_all};
+use futures_util::{AsyncBufRead, AsyncBufReadExt as _, StreamExt as _, future::join_all};
 use kube::core::Request;
 use kube::core::subresource::LogParams;
 
-use crate::cluster::{Kinds, explained};
+use crate::cluster::explained;
 use crate::id::Id;
 use crate::json::{Json, text};
 use crate::mark;
@@ -17,13 +19,26 @@ use crate::ready::pod_selector;
 use crate::record::Record;
 use crate::site::Site;
 
-/// A container of a pod.
+/// A container of a pod, as it stands when it is looked at.
 struct Container {
     namespace: String,
     pod: String,
     name: String,
     /// What its lines are said to come from.
     source: String,
+    /// Which run of it this is: a pod of the same name that came later, and a restart, have others.
+    run: String,
+    /// Whether it has written anything, as far as one can know.
+    has_begun: bool,
+    /// Whether nothing will be written any more by any container of its pod.
+    is_over: bool,
+}
+
+/// Where lines are read from, and what must not be in them.
+struct Reader<'r> {
+    site: &'r Site,
+    request: &'r LogRequest<'r>,
+    mask: Mask,
 }
 
 /// Sends the lines of all containers of a resource's pods.
@@ -31,78 +46,126 @@ struct Container {
 /// # Errors
 /// When it has no pods, or there is nothing to be had from any of them.
 pub(crate) async fn logs(site: &Site, request: LogRequest<'_>) -> Result<(), ProviderError> {
-    let record = Record::of(request.object);
-    let kinds = site.cluster.kinds().await?;
-    let selector = record.id.map(mark::selector).unwrap_or_default();
-    let found = observe::objects(site, &record, &kinds, &selector).await?;
-    let mut containers = Vec::new();
-    for (id, object) in found.iter().filter(|(id, _)| is_workload(id)) {
-        containers.extend(containers_of(site, &kinds, id, object).await?);
-    }
-    if containers.is_empty() {
-        let text = "none of its objects has pods";
-        return Err(ProviderError::new(ErrorKind::Refused, text));
-    }
-    containers.sort_by(|a, b| a.source.cmp(&b.source));
     let mask = Mask::of([&request.object.attributes, &request.object.private]);
-    let failures = Mutex::new(Vec::new());
-    let each = containers.iter().map(|container| async {
-        if let Err(error) = one(site, container, &request, &mask).await {
-            failures.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(error);
-        }
-    });
+    let reader = Reader { site, request: &request, mask };
     tokio::select! {
-        _ = join_all(each) => {}
-        () = request.cancel.cancelled() => return Ok(()),
-    }
-    let failures = failures.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    // A container that has not started yet takes nothing from what the others say.
-    match failures.into_iter().next() {
-        Some(error) if containers.len() == 1 => Err(error),
-        _ => Ok(()),
+        result = reader.read() => result,
+        () = request.cancel.cancelled() => Ok(()),
     }
 }
 
-async fn containers_of(site: &Site, kinds: &Kinds, id: &Id, object: &Json) -> Result<Vec<Container>, ProviderError> {
-    let pods = match id.kind.as_str() {
-        "Pod" => vec![object.clone()],
-        _ => {
-            let Some(kind) = kinds.get("v1", "Pod") else { return Ok(Vec::new()) };
-            let Some(selector) = pod_selector(object) else { return Ok(Vec::new()) };
-            site.cluster.list(kind, Some(&id.namespace), Some(&selector), false).await?
+impl Reader<'_> {
+    async fn read(&self) -> Result<(), ProviderError> {
+        let workloads = self.workloads().await?;
+        let containers = self.containers(&workloads).await?;
+        if containers.is_empty() {
+            return Err(ProviderError::new(ErrorKind::Refused, "none of its objects has pods"));
+        }
+        match self.request.follow {
+            true => self.follow(&workloads, containers).await,
+            false => self.read_once(&containers).await,
+        }
+    }
+
+    async fn read_once(&self, containers: &[Container]) -> Result<(), ProviderError> {
+        let failures = Mutex::new(Vec::new());
+        let each = containers.iter().map(|container| async {
+            let read = async { self.send(container, self.open(container, self.request.tail).await?).await };
+            if let Err(error) = read.await {
+                failures.lock().unwrap_or_else(PoisonError::into_inner).push(error);
+            }
+        });
+        join_all(each).await;
+        let failures = failures.into_inner().unwrap_or_else(PoisonError::into_inner);
+        // A container that has not started yet takes nothing from what the others say.
+        match failures.into_iter().next() {
+            Some(error) if containers.len() == 1 => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// The resource's objects that run pods, or are some.
+    async fn workloads(&self) -> Result<Vec<(Id, Json)>, ProviderError> {
+        let record = Record::of(self.request.object);
+        let kinds = self.site.cluster.kinds().await?;
+        let selector = record.id.map(mark::selector).unwrap_or_default();
+        let found = observe::objects(self.site, &record, &kinds, &selector).await?;
+        Ok(found.into_iter().filter(|(id, _)| is_workload(id)).collect())
+    }
+
+    /// The containers of the workloads' pods as they are now.
+    async fn containers(&self, workloads: &[(Id, Json)]) -> Result<Vec<Container>, ProviderError> {
+        let kinds = self.site.cluster.kinds().await?;
+        let Some(kind) = kinds.get("v1", "Pod") else { return Ok(Vec::new()) };
+        let cluster = &self.site.cluster;
+        let mut containers = Vec::new();
+        for (id, object) in workloads {
+            let pods = match id.kind.as_str() {
+                "Pod" => cluster.get(kind, &id.namespace, &id.name).await?.into_iter().collect(),
+                _ => {
+                    let Some(selector) = pod_selector(object) else { continue };
+                    cluster.list(kind, Some(&id.namespace), Some(&selector), false).await?
+                }
+            };
+            containers.extend(pods.iter().flat_map(containers_of));
+        }
+        containers.sort_by(|a, b| a.source.cmp(&b.source));
+        Ok(containers)
+    }
+
+    /// The container's log, from its `tail`-th last line on.
+    async fn open(&self, container: &Container, tail: Option<usize>) -> Result<impl AsyncBufRead, ProviderError> {
+        let what = unread(container);
+        let params = LogParams {
+            container: Some(container.name.clone()),
+            follow: self.request.follow,
+            previous: self.request.previous,
+            tail_lines: tail.and_then(|lines| i64::try_from(lines).ok()),
+            ..LogParams::default()
+        };
+        let path = format!("/api/v1/namespaces/{}/pods", container.namespace);
+        let asked = Request::new(path).logs(&container.pod, &params);
+        let asked = asked.map_err(|error| ProviderError::new(ErrorKind::Invalid, format!("{what}: {error}")))?;
+        self.site.cluster.client().await?.request_stream(asked).await.map_err(|error| explained(error, &what))
+    }
+
+    async fn send(&self, container: &Container, log: impl AsyncBufRead) -> Result<(), ProviderError> {
+        let mut lines = std::pin::pin!(log.lines());
+        while let Some(line) = lines.next().await {
+            let broken = |error| format!("{}: {error}", unread(container));
+            let line = line.map_err(|error| ProviderError::new(ErrorKind::Unreachable, broken(error)))?;
+            (self.request.sink)(LogLine { source: container.source.clone(), text: self.mask.apply(&line) });
+        }
+        Ok(())
+    }
+}
+
+fn unread(container: &Container) -> String {
+    format!("the log of {} cannot be read", container.source)
+}
+
+/// A pod's containers, those first that prepare it.
+fn containers_of(pod: &Json) -> Vec<Container> {
+    let listed = |place: &str| pod.pointer(place).and_then(Json::as_array).into_iter().flatten();
+    let names = || listed("/spec/initContainers").chain(listed("/spec/containers")).map(|each| text(each, "/name"));
+    let statuses = || listed("/status/initContainerStatuses").chain(listed("/status/containerStatuses"));
+    let (namespace, pod_name) = (text(pod, "/metadata/namespace"), text(pod, "/metadata/name"));
+    let is_alone = names().count() == 1;
+    let container = |name: &str| {
+        let status = statuses().find(|status| text(status, "/name") == name);
+        let at = |place: &str| status.and_then(|status| status.pointer(place));
+        let restarts = at("/restartCount").and_then(Json::as_i64).unwrap_or(0);
+        Container {
+            namespace: namespace.to_owned(),
+            pod: pod_name.to_owned(),
+            name: name.to_owned(),
+            source: if is_alone { pod_name.to_owned() } else { format!("{pod_name}/{name}") },
+            run: format!("{}/{name}/{restarts}", text(pod, "/metadata/uid")),
+            has_begun: ["/state/running", "/state/terminated", "/lastState/terminated"]
+                .iter()
+                .any(|place| at(place).is_some()),
+            is_over: ["Succeeded", "Failed"].contains(&text(pod, "/status/phase")),
         }
     };
-    let mut containers = Vec::new();
-    for pod in pods {
-        let (namespace, name) = (text(&pod, "/metadata/namespace"), text(&pod, "/metadata/name"));
-        let all = pod.pointer("/spec/containers").and_then(Json::as_array);
-        let names: Vec<&str> = all.into_iter().flatten().map(|container| text(container, "/name")).collect();
-        containers.extend(names.iter().map(|container| Container {
-            namespace: namespace.to_owned(),
-            pod: name.to_owned(),
-            name: (*container).to_owned(),
-            source: if names.len() > 1 { format!("{name}/{container}") } else { name.to_owned() },
-        }));
-    }
-    Ok(containers)
-}
-
-async fn one(site: &Site, container: &Container, request: &LogRequest<'_>, mask: &Mask) -> Result<(), ProviderError> {
-    let what = format!("the log of {} cannot be read", container.source);
-    let params = LogParams {
-        container: Some(container.name.clone()),
-        follow: request.follow,
-        tail_lines: request.tail.and_then(|lines| i64::try_from(lines).ok()),
-        ..LogParams::default()
-    };
-    let path = format!("/api/v1/namespaces/{}/pods", container.namespace);
-    let asked = Request::new(path).logs(&container.pod, &params);
-    let asked = asked.map_err(|error| ProviderError::new(ErrorKind::Invalid, format!("{what}: {error}")))?;
-    let stream = site.cluster.client().await?.request_stream(asked).await.map_err(|error| explained(error, &what))?;
-    let mut lines = std::pin::pin!(stream.lines());
-    while let Some(line) = lines.next().await {
-        let line = line.map_err(|error| ProviderError::new(ErrorKind::Unreachable, format!("{what}: {error}")))?;
-        (request.sink)(LogLine { source: container.source.clone(), text: mask.apply(&line) });
-    }
-    Ok(())
+    names().map(container).collect()
 }

@@ -176,6 +176,7 @@ fn common(name: &str, doc: &str) -> ResourceSchema {
         keeps_config: true,
         has_health: true,
         has_logs: true,
+        has_previous_logs: true,
         not_brought_back: Some(
             "the data in persistent volumes and in custom resources whose definition is deleted".to_owned(),
         ),

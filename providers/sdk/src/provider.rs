@@ -453,6 +453,8 @@ pub struct LogRequest<'r> {
     pub tail: Option<usize>,
     /// Whether to go on with new lines as they come.
     pub follow: bool,
+    /// What was written before the last restart instead; only of types that say they have it.
+    pub previous: bool,
     /// Cancelled when nobody listens any more.
     pub cancel: CancellationToken,
     /// Takes each line.

@@ -64,6 +64,8 @@ pub struct ResourceSchema {
     pub has_health: bool,
     /// Whether `logs` works.
     pub has_logs: bool,
+    /// Whether `logs` also has what was written before the last restart.
+    pub has_previous_logs: bool,
 }
 
 impl ResourceSchema {
@@ -85,6 +87,7 @@ impl ResourceSchema {
             import_id: None,
             has_health: false,
             has_logs: false,
+            has_previous_logs: false,
         }
     }
 

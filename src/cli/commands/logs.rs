@@ -26,6 +26,9 @@ pub struct Logs {
     /// Only the last so many lines
     #[arg(short = 'n', long, value_name = "LINES")]
     tail: Option<usize>,
+    /// What was written before the last restart (Kubernetes)
+    #[arg(short, long, conflicts_with = "follow")]
+    previous: bool,
 }
 
 /// Runs it.
@@ -41,7 +44,7 @@ async fn logs(session: Session<'_>, arguments: &Logs) -> Outcome {
     if wanted.is_empty() {
         record(&current.state, &arguments.address)?;
     }
-    let options = LogOptions { tail: arguments.tail, follow: arguments.follow };
+    let options = LogOptions { tail: arguments.tail, follow: arguments.follow, previous: arguments.previous };
     let several = wanted.len() > 1;
     let all = wanted.iter().map(|address| one(&session, project, &current, address, several, &options));
     if arguments.follow {

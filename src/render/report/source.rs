@@ -51,10 +51,18 @@ impl<'s> Indexed<'s> {
         start..end
     }
 
-    /// Whether the place or the lines beside it are too wide to be shown whole.
+    /// Whether the line is the head of a block, which says what the place below it belongs to. No other line is shown
+    /// beside the place's own: it has nothing to do with the mistake, and may hold somebody's password.
+    fn opens_a_block(&self, line: usize) -> bool {
+        let text = self.text.get(self.start(line)..self.end(line)).unwrap_or_default().trim_end();
+        let head = text.strip_suffix('{').map(str::trim_end);
+        head.is_some_and(|head| !head.strip_suffix('=').unwrap_or(head).contains(['=', '{', '<', '#']))
+    }
+
+    /// Whether the place or the line above it are too wide to be shown whole.
     pub fn is_wide(&self, place: &Range<usize>) -> bool {
         let line = self.line_of(place.start);
-        (line.saturating_sub(1)..=line + 1).any(|line| self.end(line).saturating_sub(self.start(line)) > WIDE)
+        (line.saturating_sub(1)..=line).any(|line| self.end(line).saturating_sub(self.start(line)) > WIDE)
     }
 
     /// The stretch of a line around a place.
@@ -86,12 +94,13 @@ impl SourceCode for Indexed<'_> {
         &'a self,
         span: &SourceSpan,
         before: usize,
-        after: usize,
+        _after: usize,
     ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
         let end = span.offset().checked_add(span.len()).filter(|end| *end <= self.text.len());
         let end = end.ok_or(MietteError::OutOfBounds)?;
         let (first, last) = (self.line_of(span.offset()), self.line_of(end));
-        let (top, bottom) = (first.saturating_sub(before), (last + after).min(self.starts.len() - 1));
+        let above = if before > 0 && first > 0 && self.opens_a_block(first - 1) { 1 } else { 0 };
+        let (top, bottom) = (first - above, last);
         // Without lines around it the excerpt begins at the place itself: miette asks for its column that way.
         let from = if before == 0 { span.offset() } else { self.start(top) };
         let column =

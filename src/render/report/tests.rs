@@ -67,3 +67,17 @@ fn failures_without_a_place_say_what_to_do() {
     insta::assert_snapshot!(super::error(&error, Look::plain()));
     assert!(super::error(&error, Look { color: true, width: 80, cuts: true }).starts_with("\u{1b}[1;31merror:"));
 }
+
+#[test]
+fn lines_beside_a_mistake_are_not_shown_unless_they_open_its_block() {
+    let text = "resource \"value\" \"a\" {\n  value = 1 1\n  password = \"hunter2\"\n  other = 2 2\n}\n";
+    let mut sources = SourceMap::default();
+    let file = sources.add("main.hcl", text);
+    let found = ["1 1", "2 2"].map(|each| Diagnostic::error(span(&sources, file, each), "two values", "here"));
+    let both = Diagnostic::error(span(&sources, file, "1 1"), "two places", "one")
+        .with_label(span(&sources, file, "2 2"), "the other");
+    let error = Error::invalid(Arc::new(sources), found.into_iter().chain([both]).collect());
+    let shown = super::error(&error, Look::plain());
+    assert!(!shown.contains("hunter2"), "{shown}");
+    assert_eq!(shown.matches("resource \"value\" \"a\" {").count(), 2, "{shown}");
+}

@@ -92,25 +92,29 @@ const _: () = assert!(VERSION as usize == MIGRATIONS.len());
 /// Keeps two programs from making the tables at the same moment; any number that nobody else uses.
 const MIGRATING: i64 = 0x6465_706c_6f79_6374;
 
-/// Makes the tables, or brings them up, in one transaction.
+/// Makes the tables, or brings them up.
 pub(super) async fn migrate(database: &Database) -> Result<()> {
     if database.version().await? == Some(VERSION) {
         return Ok(());
     }
+    bring_up(database, MIGRATIONS).await
+}
+
+/// Does the steps that were not done yet, all or none of them: statements that are sent together are one transaction.
+async fn bring_up(database: &Database, steps: &[&str]) -> Result<()> {
     let schema = database.schema();
     let mut text = format!(
-        "begin; select pg_advisory_xact_lock({MIGRATING}); create schema if not exists {schema}; \
+        "select pg_advisory_xact_lock({MIGRATING}); create schema if not exists {schema}; \
          create table if not exists {schema}.schema_version (version integer primary key, at timestamptz not null default now());"
     );
     // Each step asks whether it is done: another program may have been faster.
-    for (index, step) in MIGRATIONS.iter().enumerate() {
+    for (index, step) in steps.iter().enumerate() {
         let (version, step) = (index + 1, step.replace("{schema}", &schema));
         text.push_str(&format!(
             "do $migration$ begin if not exists (select 1 from {schema}.schema_version where version = {version}) then {step} \
              insert into {schema}.schema_version (version) values ({version}); end if; end $migration$;"
         ));
     }
-    text.push_str("commit;");
     database.batch(&text, "make its tables").await?;
     database.forget_version().await;
     Ok(())
@@ -131,3 +135,6 @@ pub(super) fn check(found: i32, place: &str) -> Result<()> {
 pub(super) fn is_missing(error: &tokio_postgres::Error) -> bool {
     matches!(failure::code(error), Some("42P01" | "3F000"))
 }
+
+#[cfg(test)]
+mod tests;

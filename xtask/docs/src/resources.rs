@@ -121,7 +121,12 @@ fn traits(resource: &ResourceSchema) -> String {
         lines.push("It has a health of its own, so that `health { engine = true }` works.".to_owned());
     }
     if resource.has_logs {
-        lines.push("`deployctl logs` shows its log.".to_owned());
+        let previous = if resource.has_previous_logs {
+            ", and with `--previous` what was written before the last restart"
+        } else {
+            ""
+        };
+        lines.push(format!("`deployctl logs` shows its log{previous}."));
     }
     lines.iter().map(|line| format!("- {line}\n")).collect()
 }

@@ -48,6 +48,7 @@ async fn health_logs_and_status_are_those_of_the_services() {
         object: &object,
         tail: Some(5),
         follow: false,
+        previous: false,
         cancel: bench.cancel.clone(),
         sink: &sink,
     };
@@ -92,6 +93,7 @@ async fn logs_go_on_until_they_are_cancelled() {
         object: &object,
         tail: Some(1),
         follow: true,
+        previous: false,
         cancel: cancel.clone(),
         sink: &sink,
     };

@@ -1,5 +1,6 @@
 //! What containers write: when it is asked for, as it comes, and as the reason why something does not become ready.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -25,7 +26,7 @@ spec:
       - {name: proxy, image: registry.example.com/proxy:1}
 ";
 
-/// Asks for the log of what a desk holds; the lines come into the second answer.
+/// Asks for the log of what a desk holds; the lines come into the last argument.
 async fn asked(
     desk: &Desk,
     tail: Option<usize>,
@@ -39,6 +40,7 @@ async fn asked(
         object: &object,
         tail,
         follow: follow.is_some(),
+        previous: false,
         cancel: follow.unwrap_or_default(),
         sink: &sink,
     };
@@ -64,7 +66,7 @@ async fn the_lines_of_all_containers_are_shown_with_where_they_come_from() {
     let of = |container: &str| all.iter().filter(|line| line.source.ends_with(container)).count();
     assert_eq!((of("/app"), of("/proxy")), (6, 2), "{all:?}");
     assert!(all.iter().all(|line| line.source.starts_with("web-")), "{all:?}");
-    let sources: std::collections::BTreeSet<&str> = all.iter().map(|line| line.source.as_str()).collect();
+    let sources: BTreeSet<&str> = all.iter().map(|line| line.source.as_str()).collect();
     assert_eq!(sources.len(), 4, "{sources:?}");
 
     asked(&desk, Some(1), None, lines.clone()).await.unwrap();
@@ -83,18 +85,11 @@ async fn lines_are_shown_as_they_come_until_nobody_listens_any_more() {
     desk.apply(&config).await;
     logs.write("app", false, "started");
     let (lines, cancel) = (Arc::<Mutex<Vec<LogLine>>>::default(), CancellationToken::new());
-    let begun = Instant::now();
     let seen = lines.clone();
-    let until = async |count: usize| {
-        while seen.lock().unwrap().len() < count {
-            assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", seen.lock().unwrap());
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
     let watched = async {
-        until(1).await;
+        until(&seen, 1).await;
         logs.write("app", false, "went on");
-        until(2).await;
+        until(&seen, 2).await;
         cancel.cancel();
     };
     let (answer, ()) = tokio::join!(asked(&desk, None, Some(cancel.clone()), lines.clone()), watched);
@@ -102,6 +97,69 @@ async fn lines_are_shown_as_they_come_until_nobody_listens_any_more() {
     let told: Vec<LogLine> = lines.lock().unwrap().clone();
     let line = |text: &str| LogLine { source: "alone".to_owned(), text: text.to_owned() };
     assert_eq!(told, [line("started"), line("went on")]);
+}
+
+/// Waits until so many lines were seen.
+async fn until(seen: &Mutex<Vec<LogLine>>, count: usize) {
+    let begun = Instant::now();
+    while seen.lock().unwrap().len() < count {
+        assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", seen.lock().unwrap());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pods_that_come_later_are_followed_as_well() {
+    let mut desk = Desk::new("later").await;
+    let logs = Logs::of(&desk, &["prepare", "app", "proxy"]);
+    let web = WEB.replace("replicas: 2", "replicas: 1").replace(
+        "      containers:",
+        "      initContainers:\n      - {name: prepare, image: registry.example.com/prepare:1}\n      containers:",
+    );
+    let config = desk.manifests(&web);
+    desk.apply(&config).await;
+    logs.write("app", false, "started");
+    logs.write("prepare", false, "migrated");
+    let (lines, cancel) = (Arc::<Mutex<Vec<LogLine>>>::default(), CancellationToken::new());
+    let seen = lines.clone();
+    let watched = async {
+        until(&seen, 2).await;
+        desk.kubectl(&["scale", "deployment/web", "--replicas=2"]);
+        until(&seen, 4).await;
+        cancel.cancel();
+    };
+    let (answer, ()) = tokio::join!(asked(&desk, None, Some(cancel.clone()), lines.clone()), watched);
+    answer.unwrap_or_else(|error| panic!("{}", told(&error)));
+    let told: Vec<LogLine> = lines.lock().unwrap().clone();
+    let sources = |text: &str| {
+        told.iter().filter(|line| line.text == text).map(|line| line.source.clone()).collect::<BTreeSet<_>>()
+    };
+    assert_eq!((sources("started").len(), sources("migrated").len(), told.len()), (2, 2, 4), "{told:?}");
+    assert!(sources("migrated").iter().all(|source| source.ends_with("/prepare")), "{told:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_written_before_the_last_restart_is_shown_when_asked_for() {
+    let mut desk = Desk::new("before").await;
+    let logs = Logs::of(&desk, &["app"]);
+    logs.write("app", true, "panic: no database");
+    logs.write("app", false, "starting anew");
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: alone}\nspec:\n  containers: [{name: app, image: i}]\n";
+    let config = desk.manifests(pod);
+    desk.apply(&config).await;
+    let object = desk.held.object.clone().expect("it was applied");
+    let lines = Mutex::new(Vec::new());
+    let request = LogRequest {
+        type_name: TYPE,
+        object: &object,
+        tail: None,
+        follow: false,
+        previous: true,
+        cancel: CancellationToken::new(),
+        sink: &|line| lines.lock().unwrap().push(line.text),
+    };
+    desk.hand.connection.logs(request).await.unwrap_or_else(|error| panic!("{}", told(&error)));
+    assert_eq!(*lines.lock().unwrap(), ["panic: no database"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -128,8 +128,15 @@ async fn logs_stay_within_their_bounds_and_can_be_read_and_followed() {
         let (connection, object) = (bench.connection.clone(), object.clone());
         tokio::spawn(async move {
             let sink = |line: LogLine| lines.lock().unwrap().push(line);
-            let request =
-                LogRequest { type_name: TYPE, object: &object, tail: Some(3), follow: true, cancel, sink: &sink };
+            let request = LogRequest {
+                type_name: TYPE,
+                object: &object,
+                tail: Some(3),
+                follow: true,
+                previous: false,
+                cancel,
+                sink: &sink,
+            };
             connection.logs(request).await.unwrap();
         })
     };

@@ -161,6 +161,7 @@ async fn lines(bench: &Bench, object: &Object, tail: Option<usize>) -> Vec<(Stri
         object,
         tail,
         follow: false,
+        previous: false,
         cancel: CancellationToken::new(),
         sink: &|line| lines.lock().unwrap().push((line.source, line.text)),
     };
@@ -213,6 +214,7 @@ async fn logs_that_are_followed_go_on_until_nobody_listens() {
         object: object(&held),
         tail: Some(0),
         follow: true,
+        previous: false,
         cancel: cancel.clone(),
         sink: &sink,
     };
