@@ -124,6 +124,32 @@ pub struct ResourceChange {
     pub position: Option<Position>,
 }
 
+impl ResourceChange {
+    /// A change of which no more is to be said than this.
+    pub fn bare(address: Address, id: ResourceId, provider: ProviderRef, action: Action, reason: Reason) -> Self {
+        Self {
+            type_name: address.type_name.clone(),
+            address,
+            id,
+            provider,
+            action,
+            reason,
+            dependencies: Vec::new(),
+            planned: Value::Null,
+            diffs: Vec::new(),
+            unchanged_attributes: 0,
+            at_default: Vec::new(),
+            drift: Vec::new(),
+            children: Vec::new(),
+            risks: Vec::new(),
+            notes: Vec::new(),
+            captured: Vec::new(),
+            artefact: None,
+            position: None,
+        }
+    }
+}
+
 /// How an output changes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OutputChange {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use deployctl_sdk::{Action, Address, PlannedChange, Reason, Removal, Value};
+use deployctl_sdk::{Action, Address, PlannedChange, Reason, Removal};
 
 use super::ResourceChange;
 use crate::state::Record;
@@ -13,24 +13,10 @@ pub(super) fn removal(address: &Address, record: &Record, reason: Reason) -> Res
     let unchanged_attributes =
         before.as_map().map_or(0, |attributes| attributes.values().filter(|value| !value.is_null()).count());
     ResourceChange {
-        address: address.clone(),
-        id: record.id,
         type_name: record.type_name.clone(),
-        provider: record.provider.clone(),
-        action: Action::Delete,
-        reason,
         dependencies: record.dependencies.clone(),
-        planned: Value::Null,
-        diffs: Vec::new(),
         unchanged_attributes,
-        at_default: Vec::new(),
-        drift: Vec::new(),
-        children: Vec::new(),
-        risks: Vec::new(),
-        notes: Vec::new(),
-        captured: Vec::new(),
-        artefact: None,
-        position: None,
+        ..ResourceChange::bare(address.clone(), record.id, record.provider.clone(), Action::Delete, reason)
     }
 }
 

@@ -388,25 +388,10 @@ mod tests {
     use crate::state::ProviderRef;
 
     fn change(name: &str, action: Action, dependencies: &[&str]) -> ResourceChange {
+        let provider = ProviderRef { name: "value".into(), alias: None, settings: Value::Null };
         ResourceChange {
-            address: address(name),
-            id: ResourceId::random(),
-            type_name: "value".into(),
-            provider: ProviderRef { name: "value".into(), alias: None, settings: Value::Null },
-            action,
-            reason: Reason::New,
             dependencies: dependencies.iter().map(|name| address(name)).collect(),
-            planned: Value::Null,
-            diffs: Vec::new(),
-            unchanged_attributes: 0,
-            at_default: Vec::new(),
-            drift: Vec::new(),
-            children: Vec::new(),
-            risks: Vec::new(),
-            notes: Vec::new(),
-            captured: Vec::new(),
-            artefact: None,
-            position: None,
+            ..ResourceChange::bare(address(name), ResourceId::random(), provider, action, Reason::New)
         }
     }
 

@@ -19,27 +19,8 @@ fn address(text: &str) -> Address {
 }
 
 fn change(text: &str, action: Action, reason: Reason) -> ResourceChange {
-    let address = address(text);
-    ResourceChange {
-        id: ResourceId(uuid::Uuid::nil()),
-        type_name: address.type_name.clone(),
-        address,
-        provider: ProviderRef { name: "sample".into(), alias: None, settings: Value::Null },
-        action,
-        reason,
-        dependencies: Vec::new(),
-        planned: Value::Null,
-        diffs: Vec::new(),
-        unchanged_attributes: 0,
-        at_default: Vec::new(),
-        drift: Vec::new(),
-        children: Vec::new(),
-        risks: Vec::new(),
-        notes: Vec::new(),
-        captured: Vec::new(),
-        artefact: None,
-        position: None,
-    }
+    let provider = ProviderRef { name: "sample".into(), alias: None, settings: Value::Null };
+    ResourceChange::bare(address(text), ResourceId(uuid::Uuid::nil()), provider, action, reason)
 }
 
 fn differs(path: &str, before: Option<Value>, after: Option<Value>) -> Diff {
