@@ -129,9 +129,10 @@ impl Tour {
         self.folder(&context);
     }
 
-    /// Journals are seen only where a run was killed.
+    /// Journals are seen only where a run was killed. What stands in one at a point depends on how many records were written at
+    /// once, and so on how busy the machine is: there are enough points for that not to matter.
     fn crashes(&mut self) {
-        for point in (4..40).step_by(5) {
+        for point in (2..50).step_by(3) {
             let mut context = Context::with(MAIN);
             context.write("secret.auto.vars.hcl", &format!("password = \"{SECRET}\"\n"));
             context.set("DEPLOYCTL_TEST_CRASH_AT", &point.to_string());
