@@ -46,3 +46,4 @@ mod terraform_backends;
 mod terraform_killed;
 mod terraform_safety;
 mod vault;
+mod vault_server;

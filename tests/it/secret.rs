@@ -235,7 +235,8 @@ fn an_apply_with_secrets_killed_anywhere_can_be_done_again() {
     }
 }
 
-fn of_vault(inside: &str) -> String {
+/// A configuration whose one secret is of Vault.
+pub fn of_vault(inside: &str) -> String {
     format!("secret \"s\" {{\n  vault {{\n{inside}\n  }}\n}}\nresource \"value\" \"v\" {{\n  input = secret.s\n}}\n")
 }
 

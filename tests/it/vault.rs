@@ -1,6 +1,6 @@
 //! A server that speaks as much of Vault's HTTP protocol as a client of its KV engine hears: mounts, both versions of the
-//! engine, tokens with policies, AppRole and Kubernetes logins, namespaces, being sealed. It stands in for a real one, which
-//! cannot be built from its published modules alone; paths, statuses and bodies are those of the documented HTTP API.
+//! engine, tokens with policies, AppRole and Kubernetes logins, namespaces, being sealed. It stands in for a real one
+//! where a test looks at what is asked, or asks for what a server in memory does not do; `vault_server` has a real one.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};

@@ -21,6 +21,8 @@ pub struct Module<'a> {
     pub engine: (&'a str, &'a str),
     /// The module and its version.
     pub module: (&'a str, &'a str),
+    /// A program of ours over it, as the package `.`.
+    pub main: Option<&'a str>,
     /// Packages, and the programs made of them.
     pub programs: &'a [(&'a str, &'a str)],
     /// Lines such as `a/b v1 => c/d v2`.
@@ -45,6 +47,9 @@ impl Module<'_> {
             let workspace = folder.join("build");
             files::make_folder(&workspace)?;
             files::write(&workspace.join("go.mod"), self.file().as_bytes())?;
+            if let Some(main) = self.main {
+                files::write(&workspace.join("main.go"), main.as_bytes())?;
+            }
             for (package, program) in self.programs {
                 // Everything else on the machine goes first: this is for later.
                 let mut go = Command::new("nice");

@@ -146,6 +146,7 @@ fn kubernetes(place: &Place) -> Result<PathBuf, Failure> {
         programs: &programs,
         replace: &replace.iter().map(String::as_str).collect::<Vec<_>>(),
         set: &set.iter().map(String::as_str).collect::<Vec<_>>(),
+        ..Module::default()
     }
     .built(place)
 }

@@ -24,6 +24,7 @@ mod surroundings;
 mod terraform;
 mod terraform_docker;
 mod tofu;
+mod vault;
 
 use clap::Args;
 
@@ -65,6 +66,7 @@ const ENGINES: &[&Engine] = &[
     &s3::ENGINE,
     &kubernetes::ENGINE,
     &helm::ENGINE,
+    &vault::ENGINE,
 ];
 
 /// Those that `cargo xtask test` needs.
@@ -82,6 +84,7 @@ pub const TESTED: &[&str] = &[
     "helm",
     "postgres",
     "s3",
+    "vault",
 ];
 
 /// What `cargo xtask engines` takes.

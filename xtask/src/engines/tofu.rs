@@ -25,6 +25,7 @@ fn up(place: &Place, surroundings: &mut Surroundings) -> Result<(), Failure> {
         ],
         // Otherwise it takes itself for a version that is not out yet.
         set: &["github.com/opentofu/opentofu/version.dev=no"],
+        ..Module::default()
     }
     .built(place)?;
     let program = folder.join("tofu");
