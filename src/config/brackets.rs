@@ -83,9 +83,16 @@ impl<'t> Scan<'t> {
             Open::Bracket(closer) => (self.text.get(open..open + 1).unwrap_or_default().to_owned(), closer.to_string()),
             Open::Template => (self.text.get(open..open + 2).unwrap_or_default().to_owned(), "}".to_owned()),
             Open::Quote => ("\"".to_owned(), "\"".to_owned()),
-            Open::Heredoc(word) => (format!("<<{word}"), word.to_owned()),
+            Open::Heredoc(word) => (self.heredoc_opener(open, word), word.to_owned()),
         };
         Unclosed { open, opener, closer, instead }
+    }
+
+    /// As it is written, so that its length is that of the place: `<<-` is another beginning than `<<`.
+    fn heredoc_opener(&self, open: usize, word: &str) -> String {
+        let rest = self.text.get(open..).unwrap_or_default();
+        let end = rest.find(word).map_or(rest.len(), |at| at + word.len());
+        rest.get(..end).unwrap_or_default().to_owned()
     }
 
     fn step(&mut self, bytes: usize) {
@@ -225,5 +232,10 @@ mod tests {
         assert_eq!(at("a {\nb {\n}\n"), Some((2, "}".to_owned(), None)));
         assert_eq!(at("a = <<X\nb\n"), Some((4, "X".to_owned(), None)));
         assert_eq!(at("a = \"${b\"\n"), Some((5, "}".to_owned(), None)));
+        let opener = |text: &str| match imbalance(text) {
+            Some(Imbalance::Unclosed(found)) => found.opener,
+            _ => String::new(),
+        };
+        assert_eq!(opener("a = <<-\u{7c9}\n"), "<<-\u{7c9}");
     }
 }
