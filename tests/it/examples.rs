@@ -216,7 +216,7 @@ fn environments_stand_beside_each_other() {
     assert!(plan.contains("Plan: 0 to create, 1 to update, 0 to replace, 0 to delete"), "{plan}");
     let refused = context.run("plan --env staging --var replicas=9");
     assert_eq!(refused.code, 65, "{refused}");
-    assert!(refused.stderr.contains("There must be between 1 and 8 replicas."), "{refused}");
+    assert!(refused.stderr.contains("There must be between 1 and 8 replicas"), "{refused}");
 
     ok(staging.destroy());
     assert!(!context.file("run-staging.example.com").exists());
