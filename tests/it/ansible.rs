@@ -11,12 +11,9 @@ use crate::context::{Answer, Context};
 
 /// The folder with Ansible's programs.
 pub fn programs() -> PathBuf {
-    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|cache| cache.is_absolute());
-    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
-    let folder = cache.or_else(home).unwrap_or_default().join("deployctl/engines/ansible-2.19.14/bin");
-    let there = folder.join("ansible-playbook").is_file();
-    assert!(there, "there is no ansible-playbook in {}; run `cargo xtask engines ansible`", folder.display());
-    folder
+    let found = deployctl_sdk::program::find("ansible-playbook", std::path::Path::new("/"));
+    let found = found.expect("there is no ansible-playbook in PATH: eval \"$(cargo xtask engines ansible)\"");
+    found.with_file_name("")
 }
 
 /// A folder with a configuration, in which Ansible is found.

@@ -11,12 +11,11 @@ fn ok(answer: Answer) -> String {
 
 /// The engines; one that is not here fails the test that needs it.
 pub fn engines() -> [String; 2] {
-    let terraform = deployctl_sdk::program::find("terraform", Path::new("/"));
-    let terraform = terraform.expect("there is no terraform in PATH: eval \"$(cargo xtask engines terraform)\"");
-    let built = Path::new(&std::env::var("HOME").unwrap()).join(".cache/deployctl/engines/tofu-1.10.10/tofu");
-    let tofu = deployctl_sdk::program::find("tofu", Path::new("/")).or(Some(built).filter(|path| path.exists()));
-    let tofu = tofu.expect("OpenTofu is not built: eval \"$(cargo xtask engines tofu)\"");
-    [terraform, tofu].map(|path| path.to_string_lossy().into_owned())
+    ["terraform", "tofu"].map(|name| {
+        let found = deployctl_sdk::program::find(name, Path::new("/"));
+        let how = || panic!("there is no {name} in PATH: eval \"$(cargo xtask engines {name})\"");
+        found.unwrap_or_else(how).to_string_lossy().into_owned()
+    })
 }
 
 fn resources(context: &Context, module: &str) -> usize {

@@ -25,8 +25,8 @@ fn up(place: &Place, surroundings: &mut Surroundings) -> Result<(), Failure> {
         return Err(format!("something else listens on port {PORT}; end it"));
     }
     let programs = Package { engine: (ENGINE.name, VERSION), package: "moto", extras: "[server]" };
-    let mut command = Command::new(programs.installed(place)?.join("moto_server"));
-    command.args(["--host", "127.0.0.1", "--port", &PORT.to_string()]);
+    let mut command = Command::new(programs.installed(place)?.join("python3"));
+    command.args(["-c", include_str!("moto/server.py"), &PORT.to_string()]);
     Server { engine: ENGINE.name, name: "moto", patience: Duration::from_secs(60), answers: &answers }.start(
         place,
         surroundings,

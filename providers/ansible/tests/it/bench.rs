@@ -15,14 +15,12 @@ use tokio_util::sync::CancellationToken;
 
 pub const TYPE: &str = "ansible_playbook";
 
-/// Where `cargo xtask engines ansible` puts the version that the tests are about.
-const ENGINE: &str = ".cache/deployctl/engines/ansible-2.19.14/bin";
-
-/// A program of Ansible's.
+/// A program of Ansible's, or one that was installed with it.
 pub fn program(name: &str) -> PathBuf {
-    let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
-    let path = home.join(ENGINE).join(name);
-    assert!(path.is_file(), "there is no {}; run `cargo xtask engines ansible`", path.display());
+    let found = deployctl_sdk::program::find("ansible-playbook", std::path::Path::new("/"));
+    let found = found.expect("there is no ansible-playbook in PATH: eval \"$(cargo xtask engines ansible)\"");
+    let path = found.with_file_name(name);
+    assert!(path.is_file(), "there is no {}: eval \"$(cargo xtask engines ansible)\"", path.display());
     path
 }
 
