@@ -2,8 +2,6 @@
 
 mod follow;
 
-use std::sync::{Mutex, PoisonError};
-
 use deployctl_sdk::{ErrorKind, LogLine, LogRequest, Mask, ProviderError};
 use futures_util::{AsyncBufRead, AsyncBufReadExt as _, StreamExt as _, future::join_all};
 use kube::core::Request;
@@ -68,20 +66,12 @@ impl Reader<'_> {
     }
 
     async fn read_once(&self, containers: &[Container]) -> Result<(), ProviderError> {
-        let failures = Mutex::new(Vec::new());
-        let each = containers.iter().map(|container| async {
-            let read = async { self.send(container, self.open(container, self.request.tail).await?).await };
-            if let Err(error) = read.await {
-                failures.lock().unwrap_or_else(PoisonError::into_inner).push(error);
-            }
-        });
-        join_all(each).await;
-        let failures = failures.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let each = containers
+            .iter()
+            .map(|container| async { self.send(container, self.open(container, self.request.tail).await?).await });
+        let mut read = join_all(each).await;
         // A container that has not started yet takes nothing from what the others say.
-        match failures.into_iter().next() {
-            Some(error) if containers.len() == 1 => Err(error),
-            _ => Ok(()),
-        }
+        if read.len() == 1 { read.remove(0) } else { Ok(()) }
     }
 
     /// The resource's objects that run pods, or are some.
